@@ -1,0 +1,45 @@
+# All set-up and every check goes through this file; `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FOLDERS := runtime supervisors actors ecallmgr whapps api config
+
+.PHONY: help setup run test check format bench chaos clean
+.DEFAULT_GOAL := help
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Mirliton needs Python 3.11 or later; $(PYTHON) is older. Try: make PYTHON=python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.ready  ## Make .venv/ with Mirliton and what its tests need
+
+run: setup  ## Start one node with embedded defaults and show a call going through
+	@$(BIN)/mirliton run
+
+test: check  ## Format, lint, types, layering and all tests
+	$(BIN)/python -m pytest
+
+check: setup  ## Format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	@mkdir -p build/tree/mirliton
+	@for folder in $(FOLDERS); do ln -sfn ../../../$$folder build/tree/mirliton/$$folder; done
+	$(BIN)/mypy -p mirliton
+
+format: setup  ## Rewrite the sources in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup  ## Print the benchmark table
+	$(BIN)/python -m tests.bench
+
+chaos: setup  ## Kill a thousand actors under two hundred calls
+	$(BIN)/python -m pytest tests/chaos -m chaos
+
+clean:  ## Remove what setup and the tests made
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

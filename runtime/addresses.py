@@ -1,0 +1,98 @@
+"""Addresses: a Pid is one process, a Name is whoever holds it now.
+
+Both are Thespian ActorAddresses (so Thespian's own API takes them), and unlike Thespian's they can be hashed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from thespian.actors import ActorAddress
+
+if TYPE_CHECKING:
+    from mirliton.runtime.cell import Cell
+
+
+class Pid(ActorAddress):
+    """This very process: stale once it ends, also when a supervisor starts another in its place (as in Erlang).
+
+    `node` is the name of its node, `incarnation` tells the node's starts apart, `serial` is never used twice in one
+    incarnation.
+    """
+
+    __slots__ = ("_hash", "cell", "incarnation", "node", "serial")
+
+    def __init__(self, node: str, incarnation: int, serial: int) -> None:
+        self.node = node
+        self.incarnation = incarnation
+        self.serial = serial
+        self._hash = hash((serial, incarnation, node))
+        self.cell: Cell | None = None
+        """The living process, on its own node only: saves a look-up per message; cut at death."""
+
+    @property
+    def addressDetails(self) -> str:
+        return str(self)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, Pid)
+            and self.serial == other.serial
+            and self.incarnation == other.incarnation
+            and self.node == other.node
+        )
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __str__(self) -> str:
+        return f"<{self.node}.{self.incarnation:x}.{self.serial}>"
+
+    __repr__ = __str__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Pid, (self.node, self.incarnation, self.serial)
+
+
+class Name(ActorAddress):
+    """Whoever is that entity now: `Name("call", call_id)`, `Name("account", account_id)`, `Name("service", "cdr")`.
+
+    Resolved at each send, so it survives restarts.
+    """
+
+    __slots__ = ("_hash", "key", "kind")
+
+    def __init__(self, kind: str, key: str) -> None:
+        self.kind = kind
+        self.key = key
+        self._hash = hash((kind, key))
+
+    @property
+    def addressDetails(self) -> str:
+        return str(self)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Name) and self.kind == other.kind and self.key == other.key
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.key}"
+
+    def __repr__(self) -> str:
+        return f"Name({self.kind!r}, {self.key!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Name, (self.kind, self.key)
+
+
+Address = Pid | Name

@@ -1,0 +1,198 @@
+"""Every error the runtime raises.
+
+    RuntimeFault
+    ├── CallError                 a call got no answer
+    │   ├── NoProc                nobody is there
+    │   ├── CallTimeout           no answer in time
+    │   ├── ServerDied            the server ended first
+    │   ├── CallingSelf           a process called itself
+    │   └── NodeDown              the other node is out of reach
+    ├── StartError                a process did not start
+    │   └── AlreadyStarted        its name belongs to a live process
+    ├── MailboxFull               a bounded mailbox refused the message
+    ├── NameTaken                 the name belongs to another process
+    ├── NameNotRegistered         the name belongs to nobody
+    ├── PreviousIncarnation       the address is of a process that has ended
+    └── CodecError                a value or frame the codec refuses
+        ├── UnknownMessageType
+        ├── MalformedFrame
+        └── NotSerialisable
+            └── StrictModeViolation
+
+`Exit` is not an error: raising it ends the running process with the given reason, as Erlang's exit/1 does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class RuntimeFault(Exception):
+    """Base of all the runtime's errors."""
+
+
+class CallError(RuntimeFault):
+    """A call got no answer. `target` is the address that was called."""
+
+    def __init__(self, target: object, detail: str) -> None:
+        super().__init__(f"call to {target}: {detail}")
+        self.target = target
+
+    @property
+    def reason(self) -> object:
+        """The exit reason of a caller that does not catch this (gen_server's vocabulary)."""
+        return "noproc"
+
+
+class NoProc(CallError):
+    """No process has that address."""
+
+    def __init__(self, target: object) -> None:
+        super().__init__(target, "no such process")
+
+
+class CallTimeout(CallError):
+    """The server did not answer in time; it may still handle the request, its late reply is dropped."""
+
+    def __init__(self, target: object, timeout: float) -> None:
+        super().__init__(target, f"no answer within {timeout:g} s")
+        self.timeout = timeout
+
+    @property
+    def reason(self) -> object:
+        return "timeout"
+
+
+class ServerDied(CallError):
+    """The server ended before it answered; `exit_reason` is why."""
+
+    def __init__(self, target: object, exit_reason: object) -> None:
+        super().__init__(target, f"the server ended with {exit_reason!r} before it answered")
+        self.exit_reason = exit_reason
+
+    @property
+    def reason(self) -> object:
+        return self.exit_reason
+
+
+class CallingSelf(CallError):
+    """A process called itself, which could only end in a timeout."""
+
+    def __init__(self, target: object) -> None:
+        super().__init__(target, "a process cannot call itself")
+
+    @property
+    def reason(self) -> object:
+        return "calling_self"
+
+
+class NodeDown(CallError):
+    """The node of the target is out of reach."""
+
+    def __init__(self, target: object, node: str) -> None:
+        super().__init__(target, f"node {node!r} is out of reach")
+        self.node = node
+
+    @property
+    def reason(self) -> object:
+        return ("nodedown", self.node)
+
+
+class StartError(RuntimeFault):
+    """A process did not start; `reason` is what its init answered, raised or returned."""
+
+    def __init__(self, what: object, reason: object) -> None:
+        super().__init__(f"{what} did not start: {reason!r}")
+        self.what = what
+        self.reason = reason
+
+
+class AlreadyStarted(StartError):
+    """The name that the new process asked for belongs to the live process `pid`."""
+
+    def __init__(self, what: object, pid: object) -> None:
+        super().__init__(what, ("already_started", pid))
+        self.pid = pid
+
+
+class MailboxFull(RuntimeFault):
+    """A bounded mailbox whose overflow rule is `refuse` is at its limit."""
+
+    def __init__(self, target: object, limit: int) -> None:
+        super().__init__(f"the mailbox of {target} holds its limit of {limit} messages")
+        self.target = target
+        self.limit = limit
+
+
+class NameTaken(RuntimeFault):
+    """`name` belongs to `holder`."""
+
+    def __init__(self, name: object, holder: object) -> None:
+        super().__init__(f"{name} is registered to {holder}")
+        self.name = name
+        self.holder = holder
+
+
+class NameNotRegistered(RuntimeFault):
+    """Nobody is registered as `name`."""
+
+    def __init__(self, name: object) -> None:
+        super().__init__(f"{name} is not registered")
+        self.name = name
+
+
+class PreviousIncarnation(RuntimeFault):
+    """`pid` was issued by an earlier start of its node: the process cannot exist any more."""
+
+    def __init__(self, pid: object) -> None:
+        super().__init__(f"{pid} belongs to a previous incarnation of its node")
+        self.pid = pid
+
+
+class CodecError(RuntimeFault):
+    """Base of what the codec refuses."""
+
+
+class UnknownMessageType(CodecError):
+    """A frame names a message type that is not registered here."""
+
+    def __init__(self, tag: object) -> None:
+        super().__init__(f"message type {tag!r} is not registered")
+        self.tag = tag
+
+
+class MalformedFrame(CodecError):
+    """Bytes that are not a frame of ours."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"malformed frame: {detail}")
+        self.detail = detail
+
+
+class NotSerialisable(CodecError):
+    """A value of a type the codec does not know. `path` says where in the message it stands."""
+
+    def __init__(self, path: str, value: object) -> None:
+        super().__init__(f"{path}: a {type(value).__module__}.{type(value).__qualname__} cannot be sent")
+        self.path = path
+        self.value_type = type(value)
+
+
+class StrictModeViolation(NotSerialisable):
+    """Strict mode only: the copy that travelled through the codec differs from what was sent."""
+
+    def __init__(self, message: object, copy: object) -> None:
+        RuntimeFault.__init__(self, f"{message!r} arrives as {copy!r}: the codec does not keep it")
+        self.path = type(message).__qualname__
+        self.value_type = type(message)
+
+
+class Exit(BaseException):
+    """Raise it in a process to end that process with `reason` (Erlang's exit/1).
+
+    A BaseException so that a handler's `except Exception` does not swallow it.
+    """
+
+    def __init__(self, reason: Any = "normal") -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,236 @@
+"""GenServer: a process that serves requests one at a time (OTP: gen_server).
+
+    class Counter(GenServer):
+        def init(self, start: int = 0) -> None:
+            self.value = start
+
+        def handle_call(self, request, sender):
+            match request:
+                case Get():
+                    return Reply(self.value)
+                case Divide(by):
+                    return Reply(self.value // by)   # Divide(0) crashes it, and its supervisor starts another
+
+        def handle_cast(self, request):
+            match request:
+                case Add(amount):
+                    self.value += amount
+
+    pid = await node.start(Counter, 5, name=Name("service", "counter"))
+    node.cast(pid, Add(2))
+    await node.call(pid, Get())        # 7
+    await node.call(pid, Divide(0))    # raises ServerDied: the caller learns what the server died of
+
+A callback may be `async def`: it then runs in a Task, and the server takes its next message when it is done.
+A restart runs `init` again; nothing else of the state survives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from types import CoroutineType
+from typing import Any, Final
+
+from mirliton.runtime.errors import Exit
+from mirliton.runtime.process import Process, TimerRef
+from mirliton.runtime.protocol import TIMEOUT, Call, Cast, ExitSignal, From, Init
+from mirliton.runtime.reasons import NORMAL, is_quiet, reason_of
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+
+
+class Continue:
+    """`then=Continue(argument)`: run handle_continue(argument) before any queued message."""
+
+    __slots__ = ("argument",)
+
+    def __init__(self, argument: Any = None) -> None:
+        self.argument = argument
+
+
+class Reply:
+    """Answer the call with `value` and go on. `timeout` in seconds: be sent TIMEOUT when no message comes till then."""
+
+    __slots__ = ("then", "timeout", "value")
+
+    def __init__(self, value: Any = None, *, timeout: float | None = None, then: Continue | None = None) -> None:
+        self.value = value
+        self.timeout = timeout
+        self.then = then
+
+
+class NoReply:
+    """Go on without an answer; a caller keeps waiting until `reply`."""
+
+    __slots__ = ("then", "timeout")
+
+    def __init__(self, *, timeout: float | None = None, then: Continue | None = None) -> None:
+        self.timeout = timeout
+        self.then = then
+
+
+class Stop:
+    """End with `reason`. terminate runs first, then the answer goes out (when there is one), then the process ends."""
+
+    __slots__ = ("reason", "reply")
+
+    def __init__(self, reason: Any = NORMAL, *, reply: Any = MISSING) -> None:
+        self.reason = reason
+        self.reply = reply
+
+
+class _Ignore:
+    def __repr__(self) -> str:
+        return "IGNORE"
+
+
+IGNORE: Final = _Ignore()
+"""What init answers when this process is not wanted: it ends normally and the start counts as done."""
+
+
+class GenServer(Process):
+    """A server process. Override the callbacks; see the module for one running example."""
+
+    _idle: TimerRef | None = None
+
+    def init(self, *args: Any, **kwargs: Any) -> Any:
+        """Set the state up. Answer None, NoReply(timeout, then), IGNORE or Stop(reason)."""
+
+    def handle_call(self, request: Any, sender: From) -> Any:
+        """Handle a request with an answer: Reply, NoReply (answer later by `reply(sender, …)`) or Stop."""
+        raise NotImplementedError(f"{type(self).__qualname__} has no handle_call, asked {request!r}")
+
+    def handle_cast(self, request: Any) -> Any:
+        """Handle a request without an answer: None, NoReply or Stop."""
+        raise NotImplementedError(f"{type(self).__qualname__} has no handle_cast, asked {request!r}")
+
+    def handle_info(self, message: Any) -> Any:
+        """Handle any other message: None, NoReply or Stop. By default it is logged and forgotten."""
+        self.log.warning("unexpected_message", message_type=type(message).__qualname__)
+
+    def handle_continue(self, argument: Any) -> Any:
+        """Go on after a callback that answered `then=Continue(argument)`: None, NoReply or Stop."""
+        raise NotImplementedError(f"{type(self).__qualname__} has no handle_continue")
+
+    def terminate(self, reason: Any) -> Any:
+        """Clean up. Runs at an orderly stop, after a crash, and at the parent's exit when exits are trapped; never at a
+        kill."""
+
+    # What the scheduler calls
+
+    def receiveMessage(self, message: Any, sender: Any) -> Any:
+        if self._idle is not None and message is not TIMEOUT:
+            self.cancel_timer(self._idle)
+            self._idle = None
+        kind = type(message)
+        if kind is Call:
+            result = self.handle_call(message.request, message.sender)
+            if type(result) is Reply and result.timeout is None and result.then is None:
+                self._myRef.node.reply(message.sender, result.value)
+                return None
+            return self._after(result, message.sender)
+        if kind is Cast:
+            result = self.handle_cast(message.request)
+        elif kind is ExitSignal and message.sender == self._myRef.parent:
+            result = Stop(message.reason)
+        else:
+            result = self.handle_info(message)
+        return None if result is None else self._after(result, None)
+
+    def _begin(self, message: Init) -> Any:
+        result = self.init(*message.args, **message.kwargs)
+        if type(result) is CoroutineType:
+            return self._begin_later(result)
+        return self._began(result)
+
+    async def _begin_later(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._began(await coroutine)
+
+    def _began(self, result: Any) -> Any:
+        cell = self._cell
+        node = cell.node
+        if result is None or type(result) is NoReply:
+            if cell.starter:
+                node.calls.answer(From(node.name, cell.starter), cell.pid)
+                cell.starter = 0
+            return self._after(result, None)
+        if result is IGNORE:
+            starter, cell.starter = cell.starter, 0
+            node.signals.die(cell, NORMAL)
+            node.calls.answer(From(node.name, starter), None)
+            return None
+        node.signals.die(cell, result.reason if type(result) is Stop else ("bad_return_value", result))
+        return None
+
+    def _after(self, result: Any, caller: From | None) -> Any:
+        """Do what a callback answered. A coroutine when that takes a Task."""
+        kind = type(result)
+        if result is None and caller is None:
+            return None
+        if kind is CoroutineType:
+            return self._after_later(result, caller)
+        if kind is NoReply or (kind is Reply and caller is not None):
+            if kind is Reply:
+                assert caller is not None
+                self._myRef.node.reply(caller, result.value)
+            if result.then is not None:
+                return self._after(self.handle_continue(result.then.argument), None)
+            if result.timeout is not None:
+                self._idle = self.send_after(result.timeout, self.pid, TIMEOUT)
+            return None
+        if kind is Stop:
+            return self._stop(result.reason, caller, result.reply)
+        return self._stop(("bad_return_value", result), caller, MISSING)
+
+    async def _after_later(self, coroutine: Coroutine[Any, Any, Any], caller: From | None) -> None:
+        more = self._after(await coroutine, caller)
+        if more is not None:
+            await more
+
+    def _stop(self, reason: Any, caller: From | None, reply: Any) -> Any:
+        try:
+            cleaning = self.terminate(reason)
+        except Exception as error:  # noqa: BLE001 - an error in terminate replaces the reason
+            return self._end(reason_of(error), None, MISSING)
+        except Exit as error:
+            return self._end(error.reason, None, MISSING)
+        if type(cleaning) is CoroutineType:
+            return self._stop_later(cleaning, reason, caller, reply)
+        return self._end(reason, caller, reply)
+
+    async def _stop_later(
+        self, cleaning: Coroutine[Any, Any, Any], reason: Any, caller: From | None, reply: Any
+    ) -> None:
+        try:
+            await cleaning
+        except Exception as error:  # noqa: BLE001 - an error in terminate replaces the reason
+            self._end(reason_of(error), None, MISSING)
+        except Exit as error:
+            self._end(error.reason, None, MISSING)
+        else:
+            self._end(reason, caller, reply)
+
+    def _end(self, reason: Any, caller: From | None, reply: Any) -> None:
+        cell = self._myRef
+        if caller is not None and reply is not MISSING:
+            cell.node.reply(caller, reply)
+        if not is_quiet(reason):
+            self.log.error("gen_server_terminated", reason=str(reason))
+        cell.node.signals.die(cell, reason)
+
+    def _failed(self, error: BaseException) -> None:
+        cell = self._myRef
+        reason = reason_of(error)
+        if cell.starter:
+            # A failed init: terminate does not run.
+            cell.node.signals.die(cell, reason)
+            return
+        cleaning = self._stop(reason, None, MISSING)
+        if cleaning is not None:
+            cell.node.scheduler.run_task(cell, cleaning)

@@ -1,0 +1,111 @@
+"""Local names: one name belongs to at most one process, and is free as soon as that process is gone.
+
+A process that keeps its mail (`keep_mail` in its child spec) leaves a reservation behind when it dies: mail sent to its
+Name is parked, within a bound, until the successor registers or the supervisor gives the name up with `release`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from mirliton.runtime.addresses import Name, Pid
+from mirliton.runtime.errors import NameNotRegistered, NameTaken, NoProc
+from mirliton.runtime.protocol import Call
+
+if TYPE_CHECKING:
+    from mirliton.runtime.calls import Calls
+    from mirliton.runtime.cell import Cell, Item
+
+PARKED_LIMIT: Final = 10_000
+"""Messages kept for one name while nobody holds it; beyond it the oldest are dropped and counted."""
+
+
+class Registry:
+    """Who holds which name on this node."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._cells: dict[Name, Cell] = {}
+        self._parked: dict[Name, deque[Item]] = {}
+        self.parked_dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def find(self, name: Name) -> Cell | None:
+        return self._cells.get(name)
+
+    def whereis(self, name: Name) -> Pid | None:
+        """The process that holds `name` now."""
+        cell = self._cells.get(name)
+        return cell.pid if cell is not None else None
+
+    def names(self, kind: str | None = None) -> list[Name]:
+        """All registered names, or those of one kind."""
+        return [name for name in self._cells if kind is None or name.kind == kind]
+
+    def register(self, name: Name, cell: Cell) -> None:
+        """Give `name` to a live process; mail parked for the name becomes its first mail.
+
+        Raises NameTaken, or NoProc when the process has ended.
+        """
+        holder = self._cells.get(name)
+        if holder is not None:
+            raise NameTaken(name, holder.pid)
+        if not cell.alive:
+            raise NoProc(cell.pid)
+        self._cells[name] = cell
+        cell.names = [*(cell.names or ()), name]
+        parked = self._parked.pop(name, None)
+        # A kept call whose caller has gone or timed out is dropped.
+        mail = [
+            item for item in parked or () if type(item[0]) is not Call or self._calls.bind(item[0].sender.tag, cell)
+        ]
+        if mail:
+            cell.mailbox = deque([*(cell.mailbox or ()), *mail])
+            cell.node.scheduler.enqueue(cell)
+
+    def unregister(self, name: Name, cell: Cell | None = None) -> None:
+        """Free `name`. Raises NameNotRegistered (also when `cell` is given and is not the holder)."""
+        holder = self._cells.get(name)
+        if holder is None or (cell is not None and holder is not cell):
+            raise NameNotRegistered(name)
+        del self._cells[name]
+        assert holder.names is not None
+        holder.names.remove(name)
+
+    def reserve(self, name: Name, mail: list[Item]) -> None:
+        """Keep `mail`, and what comes for `name`, for its next holder."""
+        self._parked[name] = deque(mail, maxlen=PARKED_LIMIT)
+
+    def park(self, name: Name, item: Item) -> bool:
+        """Keep one message for the next holder of a reserved name. False when the name is not reserved."""
+        parked = self._parked.get(name)
+        if parked is None:
+            return False
+        if len(parked) == PARKED_LIMIT:
+            self.parked_dropped += 1
+        parked.append(item)
+        return True
+
+    def reserved(self, name: Name) -> bool:
+        return name in self._parked
+
+    def parked(self) -> dict[Name, int]:
+        """How much mail waits for which name."""
+        return {name: len(mail) for name, mail in self._parked.items()}
+
+    def release(self, name: Name) -> int:
+        """Give a reservation up: calls among the parked mail fail with NoProc. How much mail nobody will read."""
+        mail = self._parked.pop(name, ())
+        for item in mail:
+            if type(item[0]) is Call:
+                self._calls.fail_with(item[0].sender.tag, NoProc)
+        return len(mail)
+
+    def forget(self, cell: Cell) -> None:
+        """The process is gone: free its names."""
+        for name in cell.names or ():
+            if self._cells.get(name) is cell:
+                del self._cells[name]

@@ -1,0 +1,237 @@
+"""Links, monitors, exit signals and death, by Erlang's rules (OTP reference: Processes, "Error handling").
+
+An untrapped exit or a `kill` acts on arrival: on a process that awaits, is suspended or has a full mailbox too. What
+becomes a message (a Down, a trapped exit) joins the mailbox at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from mirliton.runtime.addresses import Address, Name, Pid
+from mirliton.runtime.cell import Cell, Monitor
+from mirliton.runtime.dossier import Dossier
+from mirliton.runtime.errors import ServerDied, StartError
+from mirliton.runtime.protocol import (
+    Call,
+    Completed,
+    Down,
+    ExitSignal,
+    Idle,
+    Init,
+    Ref,
+    SystemRequest,
+    TimerFired,
+)
+from mirliton.runtime.reasons import KILL, KILLED, NOPROC, NORMAL, is_quiet
+from mirliton.runtime.scheduler import close
+
+if TYPE_CHECKING:
+    from mirliton.runtime.node import Node
+
+_OWN = (Down, ExitSignal, Init, SystemRequest, TimerFired, Idle, Completed)
+"""Mail that concerns the process that died and nobody after it."""
+
+
+class Signals:
+    """The signals of one node."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._links_to_fire: deque[tuple[Cell, Pid, Any]] = deque()
+        self._firing = False
+
+    # Links
+
+    def link(self, cell: Cell, to: Pid) -> None:
+        """Link two processes. To a dead one: a trapping process gets its exit `noproc`, another one dies of it."""
+        peer = self.node.find(to)
+        if peer is cell:
+            return
+        if peer is None:
+            self.exit(cell, to, NOPROC, by_link=True)
+            return
+        self.join(cell, peer)
+
+    @staticmethod
+    def join(cell: Cell, peer: Cell) -> None:
+        if cell.links is None:
+            cell.links = set()
+        if peer.links is None:
+            peer.links = set()
+        cell.links.add(peer)
+        peer.links.add(cell)
+
+    def unlink(self, cell: Cell, to: Pid) -> None:
+        """After this no exit of that link arrives; one already in the mailbox stays."""
+        peer = self.node.find(to)
+        if peer is None:
+            return
+        if cell.links is not None:
+            cell.links.discard(peer)
+        if peer.links is not None:
+            peer.links.discard(cell)
+
+    # Monitors
+
+    def monitor(self, cell: Cell, target: Address) -> Ref:
+        """Each call is a monitor of its own. A dead or unregistered target gives a Down with `noproc` at once."""
+        ref = self.node.new_ref()
+        watched = self.node.find(target)
+        if watched is None:
+            self.node.deliver(cell, Down(ref, target, NOPROC), None)
+        else:
+            monitor = Monitor(ref, watched, target, watcher=cell)
+            self._watch(monitor)
+            if cell.monitors is None:
+                cell.monitors = {}
+            cell.monitors[ref.serial] = monitor
+        return ref
+
+    def watch(self, target: Address, future: asyncio.Future[Any]) -> Ref:
+        """Let a future outside all processes have the exit reason."""
+        ref = self.node.new_ref()
+        watched = self.node.find(target)
+        if watched is None:
+            future.set_result(NOPROC)
+        else:
+            self._watch(Monitor(ref, watched, target, future=future))
+        return ref
+
+    @staticmethod
+    def _watch(monitor: Monitor) -> None:
+        if monitor.watched.monitored_by is None:
+            monitor.watched.monitored_by = {}
+        monitor.watched.monitored_by[monitor.ref.serial] = monitor
+
+    def demonitor(self, cell: Cell, ref: Ref, flush: bool) -> bool:
+        """Whether the monitor was still active. With `flush` a Down that is already in the mailbox goes too."""
+        monitor = (cell.monitors or {}).pop(ref.serial, None)
+        if monitor is not None and monitor.watched.monitored_by is not None:
+            monitor.watched.monitored_by.pop(ref.serial, None)
+        if flush:
+            for queue in (cell.mailbox, cell.saved, cell.held):
+                for item in list(queue or ()):
+                    if type(item[0]) is Down and item[0].ref == ref:
+                        queue.remove(item)  # type: ignore[union-attr] # not empty here
+        return monitor is not None
+
+    # Exit signals
+
+    def exit(self, cell: Cell, sender: Pid, reason: Any, *, by_link: bool = False) -> None:
+        """Deliver an exit signal (the table of "Exit signals" in the OTP reference)."""
+        if not cell.alive:
+            return
+        if reason == KILL and not by_link:
+            self.die(cell, KILLED)
+        elif cell.trap:
+            self.node.deliver(cell, ExitSignal(sender, reason), sender)
+        elif reason != NORMAL or (sender == cell.pid and not by_link):
+            self.die(cell, reason)
+
+    def die(self, cell: Cell, reason: Any) -> None:
+        """End a process: nothing of it runs, sends or waits any more, and everybody concerned hears of it."""
+        if not cell.alive:
+            return
+        cell.alive = False
+        cell.reason = reason
+        node = self.node
+        node.ended(cell)
+        dossier = None
+        if not is_quiet(reason):
+            dossier = node.dossiers.add(Dossier.of(cell, reason, node.clock.time()))
+        names = cell.names
+        node.registry.forget(cell)
+        if cell.keep_mail and names:
+            self._keep_mail(cell, names[0])
+        self._stop_running(cell)
+        self._fail_calls(cell, reason)
+        for timer in cell.timers or ():
+            node.timers.cancel(timer)
+        cell.timers = None
+        if cell.starter:
+            node.calls.fail(cell.starter, StartError(type(cell.actor).__qualname__, reason))
+            cell.starter = 0
+        self._tell_monitors(cell, reason)
+        links, cell.links = cell.links, None
+        for peer in links or ():
+            if peer.links is not None:
+                peer.links.discard(cell)
+            self._links_to_fire.append((peer, cell.pid, reason))
+        node.thespian.ended(cell)
+        # No reference cycle may be left behind: a dead process costs no garbage collection.
+        cell.pid.cell = None
+        cell.actor = None
+        cell.mailbox = cell.saved = cell.held = None
+        cell.last = None
+        for hook in node.on_exit:
+            hook(cell, reason, names, dossier)
+        self._fire_links()
+
+    def _fire_links(self) -> None:
+        # A loop, not a recursion: a chain of a hundred thousand links falls like dominoes.
+        if self._firing:
+            return
+        self._firing = True
+        try:
+            while self._links_to_fire:
+                peer, sender, reason = self._links_to_fire.popleft()
+                self.exit(peer, sender, reason, by_link=True)
+        finally:
+            self._firing = False
+
+    def _tell_monitors(self, cell: Cell, reason: Any) -> None:
+        watchers, cell.monitored_by = cell.monitored_by, None
+        for monitor in (watchers or {}).values():
+            if monitor.watcher is not None:
+                if monitor.watcher.monitors is not None:
+                    monitor.watcher.monitors.pop(monitor.ref.serial, None)
+                if monitor.watcher.alive:
+                    self.node.deliver(monitor.watcher, Down(monitor.ref, monitor.target, reason), None)
+            elif monitor.future is not None and not monitor.future.done():
+                monitor.future.set_result(reason)
+        mine, cell.monitors = cell.monitors, None
+        for monitor in (mine or {}).values():
+            if monitor.watched.monitored_by is not None:
+                monitor.watched.monitored_by.pop(monitor.ref.serial, None)
+
+    def _fail_calls(self, cell: Cell, reason: Any) -> None:
+        kept = set()
+        if cell.keep_mail and cell.names:
+            kept = {
+                item[0].sender.tag
+                for item in cell.all_mail()
+                if type(item[0]) is Call and item is not cell.last and self.node.registry.reserved(cell.names[0])
+            }
+        callers, cell.callers = cell.callers, None
+        for tag in callers or ():
+            if tag in kept:
+                self.node.calls.unbind(tag)
+            else:
+                self.node.calls.fail_with(tag, lambda target: ServerDied(target, reason))
+        calls, cell.calls = cell.calls, None
+        for tag in calls or ():
+            self.node.calls.forget(tag)
+
+    def _keep_mail(self, cell: Cell, name: Name) -> None:
+        """Leave the mail to the successor, but for what a handler was at work on: it may be what killed it."""
+        kept = [item for item in cell.all_mail() if item is not cell.last and not isinstance(item[0], _OWN)]
+        self.node.registry.reserve(name, kept)
+
+    def _stop_running(self, cell: Cell) -> None:
+        wait, cell.wait = cell.wait, None
+        cell.resume = None
+        if wait is not None:
+            wait.done = True
+            io_task = getattr(wait, "task", None)
+            if io_task is not None:
+                io_task.cancel()
+        coroutine = cell.coroutine
+        if coroutine is not None and not getattr(coroutine, "cr_running", False):
+            cell.coroutine = None
+            close(cell, coroutine)
+        task, cell.task = cell.task, None
+        if task is not None and task is not asyncio.current_task(self.node.loop):
+            task.cancel()
