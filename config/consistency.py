@@ -1,0 +1,94 @@
+"""What must hold between settings that are each fine alone."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from mirliton.config.errors import SettingProblem
+from mirliton.config.settings import Settings
+
+MAX_SOCKET_PATH: Final = 107
+"""Bytes of a Unix socket's path that Linux can bind (sun_path, less its final zero)."""
+
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
+
+
+def inconsistencies(settings: Settings, source: str) -> tuple[SettingProblem, ...]:
+    """All that does not fit together in `settings`; `source` is what the problems name as their place."""
+    return tuple(
+        SettingProblem(source, key, expectation, value)
+        for key, expectation, value in itertools.chain(
+            _ports(settings), _switches(settings), _receiver(settings), _paths(settings), _times(settings)
+        )
+    )
+
+
+_Problem = tuple[str, str, str | None]
+
+
+def _ports(settings: Settings) -> Iterator[_Problem]:
+    listeners = [("api", settings.api.host, settings.api.port)]
+    if settings.metrics.enabled:
+        listeners.append(("metrics", settings.metrics.host, settings.metrics.port))
+    if settings.leg_records.enabled:
+        listeners.append(("leg_records", settings.leg_records.host, settings.leg_records.port))
+    if settings.simulator.enabled:
+        listeners.append(("simulator", settings.simulator.host, settings.simulator.port))
+    for (first, its_host, its_port), (second, host, port) in itertools.combinations(listeners, 2):
+        if port and port == its_port and (host == its_host or not _EVERYWHERE.isdisjoint({host, its_host})):
+            yield f"{second}.port", f"must differ from {first}.port", str(port)
+
+
+def _switches(settings: Settings) -> Iterator[_Problem]:
+    switches = settings.all_switches
+    for index, switch in enumerate(settings.switches):
+        if not switch.name:
+            yield f"switches.{index}.name", "must be given", None
+        if not switch.password:
+            # FreeSWITCH takes an empty password for the well-known one, so none is ever meant.
+            yield f"switches.{index}.password", "must not be empty", None
+        for other in switches[index + 1 :]:
+            if other.name == switch.name:
+                yield f"switches.{index}.name", "must be different for each switch", repr(switch.name)
+            if (other.host, other.port) == (switch.host, switch.port):
+                also = " (set simulator.enabled = false)" if other is switches[-1] else ""
+                expectation = f"must not be the address of {other.name} too{also}"
+                yield f"switches.{index}", expectation, f"{switch.host}:{switch.port}"
+
+
+def _receiver(settings: Settings) -> Iterator[_Problem]:
+    receiver = settings.leg_records
+    if receiver.enabled and not receiver.password and not _is_loopback(receiver.host):
+        yield "leg_records.password", "must be given when leg_records.host is not a loopback address", None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _paths(settings: Settings) -> Iterator[_Problem]:
+    socket = settings.control_socket.absolute()
+    if len(bytes(socket)) > MAX_SOCKET_PATH:
+        yield "control.socket", f"must come to at most {MAX_SOCKET_PATH} bytes as a full path", repr(str(socket))
+    for key, path in (("control.socket", settings.control.socket), ("store.path", settings.store.path)):
+        if path == Path():
+            yield key, "must name a file", repr(str(path))
+    if settings.store_path == settings.control_socket:
+        yield "store.path", "must differ from control.socket", repr(str(settings.store.path))
+
+
+def _times(settings: Settings) -> Iterator[_Problem]:
+    node, timeouts = settings.node, settings.timeouts
+    if node.heartbeat_interval * 2 > node.stall_timeout:
+        expectation = "must be at least twice node.heartbeat_interval"
+        yield "node.stall_timeout", expectation, f"{node.stall_timeout:g}"
+    if timeouts.switch_reconnect_first > timeouts.switch_reconnect_most:
+        expectation = "must not exceed timeouts.switch_reconnect_most"
+        yield "timeouts.switch_reconnect_first", expectation, f"{timeouts.switch_reconnect_first:g}"

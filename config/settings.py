@@ -1,0 +1,270 @@
+"""Every setting, with its default, bounds and unit. `load` (in `loading`) makes a `Settings` from file and environment.
+
+The defaults are those of `make run`: one node, everything below `var/`, all ports on 127.0.0.1, a simulated
+switch and a demo account. Settings are read once, at start; a change takes effect at the next start.
+
+Durations are seconds. Where a setting is one of Kazoo's (`system_config/ecallmgr`), it has Kazoo's name and
+default, turned from milliseconds into seconds. `mirliton.toml` beside this file shows them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from mirliton.config.secret import Secret
+
+LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a value must keep to besides its type. `low` and `high` are inclusive; `unit` names what they count."""
+
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    pattern: str | None = None
+    wording: str = ""
+    """Says what `pattern` asks for."""
+
+
+def _setting(default: Any, **bounds: Any) -> Any:
+    return field(default=default, metadata={"bounds": Bounds(**bounds)})
+
+
+def _host(default: str) -> Any:
+    return _setting(default, pattern=r"[A-Za-z0-9.:_-]{1,253}", wording="must be a host name or an IP address")
+
+
+def _listening_port(default: int) -> Any:
+    return _setting(default, low=0, high=65535, unit="0 takes any free port")
+
+
+def _seconds(default: float, low: float, high: float) -> Any:
+    return _setting(default, low=low, high=high, unit="seconds")
+
+
+def _name(default: str) -> Any:
+    return _setting(
+        default,
+        pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}(@[A-Za-z0-9._-]{1,189})?",
+        wording="must be letters, digits, '.', '_' or '-', with an optional @host",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """The node: one OS process below its node supervisor."""
+
+    name: str = _name("mirliton")
+    """Appears in pids, logs and metrics; different on every node that shares a broker or a store."""
+    state_dir: Path = field(default=Path("var"))
+    """Where everything that must outlive the process is kept; relative to the working directory. Created 0700."""
+    shutdown_timeout: float = _seconds(30.0, 1, 3600)
+    """How long the trees may take to shut down in order before the process ends regardless."""
+    heartbeat_interval: float = _seconds(1.0, 0.05, 60)
+    """How often the node tells its supervisor that its loop turns."""
+    stall_timeout: float = _seconds(10.0, 1, 600)
+    """Silence after which the node supervisor kills and restarts the node."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """The REST API (Crossbar)."""
+
+    host: str = _host(LOOPBACK)
+    port: int = _listening_port(8000)
+    max_body: int = _setting(8 * 1024 * 1024, low=1024, high=256 * 1024 * 1024, unit="bytes")
+    """Largest request body; a larger one is answered with 413."""
+    request_timeout: float = _seconds(30.0, 1, 600)
+    token_lifetime: float = _seconds(3600.0, 60, 86400 * 30)
+    """How long an authentication token is good for (Kazoo: 3600)."""
+    page_size: int = _setting(50, low=1, high=10_000, unit="rows")
+    """Rows of a listing when the request names no `page_size` (Kazoo: 50)."""
+    schema_strict_validation: bool = False
+    """Refuse text where a number or boolean is meant, instead of reading it as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Prometheus metrics, on a port of their own: whoever scrapes needs no access to the API, nor the reverse."""
+
+    enabled: bool = True
+    host: str = _host(LOOPBACK)
+    port: int = _listening_port(9464)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """The control socket of the command line, and which of its powers are on at all."""
+
+    socket: Path = field(default=Path("control.sock"))
+    """Unix socket, mode 0600; relative to `node.state_dir`."""
+    allow_replace_state: bool = False
+    """Whether `replace_state` may change the state of a running process."""
+    allow_chaos: bool = False
+    """Whether `mirliton chaos` may kill processes by plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """The embedded document store."""
+
+    path: Path = field(default=Path("mirliton.db"))
+    """The SQLite file; relative to `node.state_dir`. All nodes of one host may share it, over no network disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchSettings:
+    """One FreeSWITCH, by its event socket."""
+
+    name: str = _name("")
+    host: str = _host(LOOPBACK)
+    port: int = _setting(8021, low=1, high=65535)
+    password: Secret = field(default=Secret(""))
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """The simulated switch: takes the place of FreeSWITCH in `make run`, tests and benchmarks."""
+
+    enabled: bool = True
+    name: str = _name("simulated")
+    host: str = _host(LOOPBACK)
+    port: int = _listening_port(8021)
+    password: Secret = field(default=Secret("ClueCon"))
+
+
+@dataclass(frozen=True, slots=True)
+class LegRecordSettings:
+    """The HTTP receiver of the record that a switch posts for each leg (mod_json_cdr)."""
+
+    enabled: bool = True
+    host: str = _host(LOOPBACK)
+    port: int = _listening_port(8022)
+    path: str = _setting("/leg-records", pattern=r"/[A-Za-z0-9._~/-]{0,127}", wording="must be a path like /name")
+    username: str = _setting("mirliton", pattern=r"[^:\x00-\x1f\x7f]{0,64}", wording="must not hold a colon")
+    password: Secret = field(default=Secret(""))
+    """Basic authentication; without a password none is asked for, which only a loopback address allows."""
+    max_body: int = _setting(1024 * 1024, low=16 * 1024, high=64 * 1024 * 1024, unit="bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """The demo account of `make run`."""
+
+    enabled: bool = True
+    """Whether a demo account is loaded into an empty store."""
+
+
+@dataclass(frozen=True, slots=True)
+class EcallmgrSettings:
+    """How calls are handled on the switches. Names and defaults are Kazoo's, except `sip_interface`."""
+
+    freeswitch_context: str = _setting("context_2", pattern=r"[A-Za-z0-9._-]{1,64}", wording="must be a name")
+    """The dialplan context that parks our calls; other calls on the switch are left alone."""
+    sip_interface: str = _setting("sipinterface_1", pattern=r"[A-Za-z0-9._-]{1,64}", wording="must be a name")
+    """The SIP profile that calls to phones leave by, unless the device names its own."""
+    default_ringback: str = _setting("%(2000,4000,440,480)", pattern=r"[^\r\n]{0,256}", wording="must be one line")
+    default_recording_extension: Literal[".mp3", ".wav"] = ".mp3"
+    record_sample_rate: int = _setting(8000, low=8000, high=48000, unit="Hz")
+    record_stereo_sample_rate: int = _setting(16000, low=8000, high=48000, unit="Hz")
+    node_down_grace_period: float = _seconds(10.0, 0, 3600)
+    """How long a switch may be away before its channels are given up."""
+    max_timeout_for_node_restart: float = _seconds(10.0, 0, 3600)
+    """How long a call's command queue waits for a switch that is away."""
+    max_channel_cleanup_timeout: float = _seconds(60.0, 1, 3600)
+    """Pause between comparisons of the channel table with what the switch says."""
+    max_channel_uptime: float = _seconds(0.0, 0, 86400 * 7)
+    """Longest life of a channel; 0 sets no limit."""
+    expires_deviation_time: float = _seconds(180.0, 0, 3600)
+    """How much longer a registration is believed than it asked for."""
+    user_cache_time: float = _seconds(3600.0, 0, 86400)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """Bounds that keep one node standing under any load."""
+
+    calls: int = _setting(2000, low=1, high=1_000_000, unit="calls")
+    """Calls at once; beyond them new ones are refused with 503 and Retry-After."""
+    mailbox: int = _setting(10_000, low=16, high=10_000_000, unit="messages")
+    """Messages waiting for one process, where its mailbox is bounded and says nothing else."""
+    dossiers: int = _setting(1000, low=1, high=1_000_000, unit="dossiers")
+    """Crash dossiers kept; the oldest make room."""
+    event_frame: int = _setting(16 * 1024 * 1024, low=64 * 1024, high=256 * 1024 * 1024, unit="bytes")
+    """Largest frame taken from an event socket; a larger one ends the connection."""
+    event_backlog: int = _setting(50_000, low=100, high=1_000_000, unit="events")
+    """Events read from a switch and not yet handled; beyond them the connection is dropped and resynchronised."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutSettings:
+    """Deadlines; every wait has one."""
+
+    call: float = _seconds(5.0, 0.1, 600)
+    """A request from one process to another, where it names no other (OTP: 5)."""
+    store: float = _seconds(5.0, 0.1, 600)
+    """One operation of the store."""
+    switch_connect: float = _seconds(5.0, 0.1, 300)
+    """Connecting and logging in to a switch."""
+    switch_command: float = _seconds(10.0, 0.1, 600)
+    """The reply to one command on the event socket."""
+    switch_silence: float = _seconds(60.0, 5, 3600)
+    """Silence of a switch, heartbeats (every 20 s) included, after which its connection is made anew."""
+    switch_reconnect_first: float = _seconds(1.0, 0.01, 300)
+    """Pause before the first new attempt to reach a switch; it doubles with each failure."""
+    switch_reconnect_most: float = _seconds(30.0, 0.01, 3600)
+    """The longest such pause."""
+    route: float = _seconds(3.0, 0.1, 60)
+    """From a call's arrival to the decision where it goes (Kazoo: route_win within 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    """The log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one node. Relative paths of `control` and `store` lie below `node.state_dir`."""
+
+    node: NodeSettings = field(default_factory=NodeSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    control: ControlSettings = field(default_factory=ControlSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    switches: tuple[SwitchSettings, ...] = ()
+    simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
+    leg_records: LegRecordSettings = field(default_factory=LegRecordSettings)
+    demo: DemoSettings = field(default_factory=DemoSettings)
+    ecallmgr: EcallmgrSettings = field(default_factory=EcallmgrSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    timeouts: TimeoutSettings = field(default_factory=TimeoutSettings)
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the control socket is, from the working directory."""
+        return self.node.state_dir / self.control.socket
+
+    @property
+    def store_path(self) -> Path:
+        """Where the store's file is, from the working directory."""
+        return self.node.state_dir / self.store.path
+
+    @property
+    def all_switches(self) -> tuple[SwitchSettings, ...]:
+        """The switches to connect to: the configured ones, and the simulated one where it is enabled.
+
+        With `simulator.port` 0 its entry has port 0 too: whoever starts the simulator puts in the port it got.
+        """
+        if not self.simulator.enabled:
+            return self.switches
+        own = self.simulator
+        return (*self.switches, SwitchSettings(own.name, own.host, own.port, own.password))
