@@ -1,5 +1,7 @@
-"""Fixtures every test may use."""
+"""Fixtures every test may use, and the list of skipped tests with which a run ends."""
 
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
@@ -20,3 +22,28 @@ def reference() -> Path:
     if not folder.is_dir():
         pytest.skip("the reference recordings (../shared/reference) are not beside this checkout")
     return folder
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """After everything else that is printed: which tests were skipped, by reason, so that no gap goes unseen."""
+    yield
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:  # absent in the workers of a distributed run
+        for line in skip_list(reporter.stats.get("skipped", ())):
+            reporter.write_line(line)
+
+
+def skip_list(reports: Iterable[pytest.TestReport | pytest.CollectReport]) -> list[str]:
+    """The lines for these skipped reports: each reason, and under it the files with how many of their tests."""
+    by_reason: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for report in reports:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        by_reason[reason.removeprefix("Skipped: ")][report.nodeid.partition("::")[0]] += 1
+    if not by_reason:
+        return ["No test was skipped."]
+    lines = ["Skipped tests, and why:"]
+    for reason, files in sorted(by_reason.items()):
+        lines.append(f"- {reason}")
+        lines.extend(f"    {file}: {count}" for file, count in sorted(files.items()))
+    return lines

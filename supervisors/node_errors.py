@@ -1,0 +1,36 @@
+"""What can be wrong with what the node supervisor is given.
+
+NodeSupervisorError
+├── ProgramError         a program's description is wrong, or its `main` cannot be imported
+└── NotAloneError        the parent process has more than one thread, so a fork could deadlock its child
+"""
+
+from __future__ import annotations
+
+from mirliton.supervisors.errors import SupervisionFault
+
+
+class NodeSupervisorError(SupervisionFault):
+    """Any refusal of the node supervisor; its text is one line for an operator."""
+
+
+class ProgramError(NodeSupervisorError):
+    """`field` of the program called `program` holds `value`, which is not what is `expected`."""
+
+    def __init__(self, program: str, field: str, value: object, expected: str) -> None:
+        self.program = program
+        self.field = field
+        self.value = value
+        self.expected = expected
+        super().__init__(f"program {program!r}: {field} is {value!r}; expected {expected}")
+
+
+class NotAloneError(NodeSupervisorError):
+    """The parent has `threads` threads; a fork would copy their locks, but not those who release them."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        super().__init__(
+            f"the node supervisor has {threads} threads and cannot fork safely; "
+            "no imported module may start a thread before its program's main runs"
+        )

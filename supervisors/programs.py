@@ -1,0 +1,108 @@
+"""Programs: what the node supervisor runs, as plain data.
+
+    Program("ecallmgr-1", "mirliton.api.cli.node:main", ("/etc/mirliton.toml",), stall=5.0, shutdown=20.0)
+
+`main` is called in a forked child as `main(heartbeat, *args)`. It returns the exit status (None is 0), and
+has to say when it is ready (`Heartbeat.ready`) and to let its event loop beat (`Heartbeat.start`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Concatenate, cast, get_args
+
+from mirliton.supervisors.node_errors import ProgramError
+from mirliton.supervisors.node_heartbeat import Heartbeat
+from mirliton.supervisors.specs import Restart, Shutdown
+
+Main = Callable[Concatenate[Heartbeat, ...], int | None]
+
+# The name goes into log lines, into file names of saved stacks and into the kernel's process name.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_MAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One OS process to be kept running. Durations are in seconds.
+
+    - `main`: a callable, or "package.module:function", which the parent imports once, before it forks.
+    - `restart`: as in a child spec of OTP: a *permanent* program is always started again, a *transient* one
+      unless it ended with status 0, a *temporary* one never.
+    - `stall`: how long its heartbeat may be silent before it counts as stalled and is killed; None: never.
+    - `start_timeout`: how long it may take from the fork until it says that it is ready.
+    - `shutdown`: how long it may take to end after SIGTERM; "infinity" waits, "brutal_kill" sends SIGKILL at
+      once.
+    - `env`: added to the child's environment.
+
+    Raises ProgramError, which names the field, where a value cannot be meant.
+    """
+
+    name: str
+    main: str | Main
+    args: tuple[Any, ...] = ()
+    _: KW_ONLY
+    restart: Restart = "permanent"
+    stall: float | None = 5.0
+    start_timeout: float = 30.0
+    shutdown: Shutdown = 10.0
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._expect("name", isinstance(self.name, str) and _NAME.fullmatch(self.name), f"to match {_NAME.pattern}")
+        self._expect(
+            "main",
+            callable(self.main) or (isinstance(self.main, str) and _MAIN.fullmatch(self.main)),
+            'a callable or "module:function"',
+        )
+        self._expect("args", isinstance(self.args, tuple), "a tuple")
+        self._expect("restart", self.restart in get_args(Restart), f"one of {get_args(Restart)}")
+        self._expect("stall", self.stall is None or _positive(self.stall), "seconds above 0, or None")
+        self._expect("start_timeout", _positive(self.start_timeout), "seconds above 0")
+        self._expect(
+            "shutdown",
+            self.shutdown in ("infinity", "brutal_kill") or _positive(self.shutdown),
+            'seconds above 0, "infinity" or "brutal_kill"',
+        )
+        self._expect(
+            "env",
+            isinstance(self.env, Mapping) and all(_variable(name, value) for name, value in self.env.items()),
+            "names without = and texts, none with a zero byte",
+        )
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two heartbeats: several fit into `stall`, so that one late beat is no stall."""
+        return 1.0 if self.stall is None else min(1.0, self.stall / 8)
+
+    def load(self) -> Main:
+        """The function to call in the child, imported here and now; raises ProgramError where it cannot be."""
+        if not isinstance(self.main, str):
+            return self.main
+        module_name, _, function_name = self.main.partition(":")
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            raise ProgramError(self.name, "main", self.main, f"an importable module ({error})") from error
+        function = getattr(module, function_name, None)
+        self._expect("main", callable(function), f"a function {function_name} in the module {module_name}")
+        return cast(Main, function)
+
+    def _expect(self, name: str, holds: object, expected: str) -> None:
+        if not holds:
+            raise ProgramError(str(self.name), name, getattr(self, name), expected)
+
+
+def _positive(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(cast(float, value)) and cast(float, value) > 0
+
+
+def _variable(name: object, value: object) -> bool:
+    return (
+        isinstance(name, str) and isinstance(value, str) and name != "" and "=" not in name and "\0" not in name + value
+    )
