@@ -1,0 +1,85 @@
+"""Where state lives: a document store with CouchDB's model.
+
+interface.py    what a store promises (Store), and its results
+errors.py       what can go wrong
+names.py        names of databases, documents and months, as Kazoo composes them
+documents.py    Kazoo's private fields: stamping, hiding, keeping them
+values.py       which documents can be stored, and the limits
+revisions.py    N-hash
+updates.py      read, change, write until no one comes between
+months.py       an account's month databases as one place
+
+views.py        a view, declared once as data          expressions.py  the language of its keys and values
+design*.py      the views of Kazoo's databases          maps.py         a declaration as a function
+queries.py      what may be asked of a view             collation.py    CouchDB's key order as bytes
+
+sqlite.py       the embedded backend (SqliteStore); its parts are sqlite_*.py and work.py (threads and deadlines)
+"""
+
+from mirliton.actors.store.documents import Document
+from mirliton.actors.store.errors import (
+    AttachmentNotFound,
+    BadQuery,
+    Conflict,
+    DatabaseNotFound,
+    DocumentNotFound,
+    InvalidDocument,
+    InvalidName,
+    NotFound,
+    Refused,
+    StoreClosed,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreOverloaded,
+    StoreTimeout,
+    StoreUnavailable,
+    TooLarge,
+    ViewNotFound,
+)
+from mirliton.actors.store.interface import UNSET, Attachment, BulkRow, Row, Store, ViewResult, opened
+from mirliton.actors.store.months import Months
+from mirliton.actors.store.names import Month
+from mirliton.actors.store.sqlite import SqliteStore
+from mirliton.actors.store.sqlite_threads import Statistics, Tuning
+from mirliton.actors.store.updates import update
+from mirliton.actors.store.values import Limits
+from mirliton.actors.store.views import Emit, View
+
+__all__ = [
+    "UNSET",
+    "Attachment",
+    "AttachmentNotFound",
+    "BadQuery",
+    "BulkRow",
+    "Conflict",
+    "DatabaseNotFound",
+    "Document",
+    "DocumentNotFound",
+    "Emit",
+    "InvalidDocument",
+    "InvalidName",
+    "Limits",
+    "Month",
+    "Months",
+    "NotFound",
+    "Refused",
+    "Row",
+    "SqliteStore",
+    "Statistics",
+    "Store",
+    "StoreClosed",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFull",
+    "StoreOverloaded",
+    "StoreTimeout",
+    "StoreUnavailable",
+    "TooLarge",
+    "Tuning",
+    "View",
+    "ViewNotFound",
+    "ViewResult",
+    "opened",
+    "update",
+]

@@ -1,0 +1,192 @@
+"""The store as any process sees it: the Store protocol, by messages to the store's actor.
+
+While the store's actor restarts a call waits and is made again. A write that was made again may find itself done: a
+conflict with exactly what was to be written is success.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from mirliton.actors.store.documents import Document
+from mirliton.actors.store.errors import Conflict, StoreError, StoreUnavailable
+from mirliton.actors.store.interface import UNSET, Attachment, BulkRow, ViewResult
+from mirliton.actors.store.server import STORE, StoreFault, StoreRequest
+from mirliton.runtime import Address, NoProc, ServerDied
+
+ATTEMPTS: Final = 8
+FIRST_PAUSE: Final = 0.02
+TIMEOUT: Final = 15.0
+"""Seconds one attempt may take."""
+
+
+class Caller(Protocol):
+    """A process, or a node: whoever can make calls."""
+
+    async def call(self, to: Address, request: Any, timeout: float | None = ...) -> Any: ...
+
+
+class StoreClient:
+    """A Store for one process (`StoreClient(self)`) or for code outside processes (`StoreClient(node)`).
+
+    Raises what the store raises; StoreUnavailable, too, when its actor does not come back in time. Opening and closing
+    are not a client's affair and do nothing.
+    """
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def open(self) -> None:
+        return None
+
+    async def close(self, timeout: float = 5.0) -> None:
+        return None
+
+    async def create_database(self, db: str) -> bool:
+        return bool(await self._ask("create_database", db))
+
+    async def delete_database(self, db: str) -> None:
+        await self._ask("delete_database", db)
+
+    async def databases(self, prefix: str = "") -> list[str]:
+        found: list[str] = await self._ask("databases", prefix)
+        return found
+
+    async def get(self, db: str, id: str) -> Document:
+        doc: Document = await self._ask("get", db, id)
+        return doc
+
+    async def get_many(self, db: str, ids: Sequence[str]) -> list[Document | None]:
+        docs: list[Document | None] = await self._ask("get_many", db, list(ids))
+        return docs
+
+    async def put(self, db: str, doc: Document) -> str:
+        try:
+            rev: str = await self._ask("put", db, doc)
+        except Conflict as conflict:
+            if not getattr(conflict, "retried", False):
+                raise
+            there = await self.get(db, doc["_id"])
+            if {**there, "_rev": None} != {**doc, "_rev": None}:
+                raise
+            rev = there["_rev"]
+        return rev
+
+    async def bulk(self, db: str, docs: Sequence[Document]) -> list[BulkRow]:
+        rows: list[BulkRow] = await self._ask("bulk", db, list(docs))
+        return rows
+
+    async def delete(self, db: str, id: str, rev: str) -> str:
+        gone: str = await self._ask("delete", db, id, rev)
+        return gone
+
+    async def all_docs(
+        self,
+        db: str,
+        *,
+        keys: Sequence[str] | None = None,
+        startkey: str | None = None,
+        endkey: str | None = None,
+        inclusive_end: bool = True,
+        descending: bool = False,
+        limit: int | None = None,
+        skip: int = 0,
+        include_docs: bool = False,
+    ) -> ViewResult:
+        result: ViewResult = await self._ask(
+            "all_docs",
+            db,
+            keys=list(keys) if keys is not None else None,
+            startkey=startkey,
+            endkey=endkey,
+            inclusive_end=inclusive_end,
+            descending=descending,
+            limit=limit,
+            skip=skip,
+            include_docs=include_docs,
+        )
+        return result
+
+    async def view(
+        self,
+        db: str,
+        view: str,
+        *,
+        key: Any = UNSET,
+        keys: Sequence[Any] | None = None,
+        startkey: Any = UNSET,
+        endkey: Any = UNSET,
+        inclusive_end: bool = True,
+        descending: bool = False,
+        limit: int | None = None,
+        skip: int = 0,
+        include_docs: bool = False,
+        reduce: bool | None = None,
+        group: bool = False,
+        group_level: int | None = None,
+    ) -> ViewResult:
+        result: ViewResult = await self._ask(
+            "view",
+            db,
+            view,
+            key=key,
+            keys=list(keys) if keys is not None else None,
+            startkey=startkey,
+            endkey=endkey,
+            inclusive_end=inclusive_end,
+            descending=descending,
+            limit=limit,
+            skip=skip,
+            include_docs=include_docs,
+            reduce=reduce,
+            group=group,
+            group_level=group_level,
+        )
+        return result
+
+    async def refresh(self, db: str | None = None) -> int:
+        return int(await self._ask("refresh", db))
+
+    async def put_attachment(
+        self, db: str, id: str, name: str, content_type: str, data: bytes, rev: str | None = None
+    ) -> str:
+        made: str = await self._ask("put_attachment", db, id, name, content_type, data, rev)
+        return made
+
+    async def get_attachment(self, db: str, id: str, name: str) -> Attachment:
+        found: Attachment = await self._ask("get_attachment", db, id, name)
+        return found
+
+    async def delete_attachment(self, db: str, id: str, name: str, rev: str) -> str:
+        made: str = await self._ask("delete_attachment", db, id, name, rev)
+        return made
+
+    async def _ask(self, operation: str, *args: Any, **options: Any) -> Any:
+        request = StoreRequest(operation, args, {key: value for key, value in options.items() if value is not UNSET})
+        pause = FIRST_PAUSE
+        retried = False
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = await self._caller.call(STORE, request, timeout=TIMEOUT)
+            except (NoProc, ServerDied) as error:
+                if attempt == ATTEMPTS:
+                    raise StoreUnavailable("store", str(error)) from error
+                retried = True
+                await self._pause(pause)
+                pause = min(pause * 2, 1.0)
+                continue
+            if not isinstance(answer, StoreFault):
+                return answer
+            raise _marked(answer.error(), retried)
+        raise AssertionError("unreachable")
+
+    async def _pause(self, seconds: float) -> None:
+        sleep = getattr(self._caller, "sleep", None)
+        await (sleep(seconds) if sleep is not None else asyncio.sleep(seconds))
+
+
+def _marked(error: StoreError, retried: bool) -> StoreError:
+    vars(error)["retried"] = retried
+    return error

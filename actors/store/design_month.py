@@ -1,0 +1,105 @@
+"""Views of a month database: what happened to an account in one month."""
+
+from __future__ import annotations
+
+from mirliton.actors.store.expressions import (
+    ID,
+    Array,
+    Equals,
+    Field,
+    Object,
+    members,
+)
+from mirliton.actors.store.views import Emit, Reduce, View
+
+
+def _view(name: str, emit: Emit, reduce: Reduce | None = None) -> View:
+    return View(name, ("modb",), (emit,), reduce)
+
+
+_OWNER = Field("custom_channel_vars.owner_id")
+_CDR = (
+    "call_id",
+    "caller_id_name",
+    "caller_id_number",
+    "callee_id_name",
+    "callee_id_number",
+    "duration_seconds",
+    "billing_seconds",
+    "timestamp",
+    "hangup_cause",
+    "other_leg_call_id",
+)
+_CDR_WAYS = {
+    "to": Field("to_uri"),
+    "from": Field("from_uri"),
+    "inception": Field("custom_channel_vars.inception"),
+}
+
+CDRS = (
+    _view(
+        "cdrs/crossbar_listing",
+        Emit(
+            types=("cdr",),
+            key=Array((Field("pvt_created"), ID)),
+            value=members(
+                *_CDR,
+                "interaction_id",
+                "request",
+                id=ID,
+                direction=Field("call_direction"),
+                owner_id=_OWNER,
+                authorizing_id=Field("custom_channel_vars.authorizing_id"),
+                media_recordings=Field("custom_channel_vars.media_recordings"),
+                **_CDR_WAYS,
+            ),
+        ),
+    ),
+    _view(
+        "cdrs/listing_by_owner",
+        Emit(
+            types=("cdr",),
+            where=(_OWNER,),
+            key=Array((_OWNER, Field("pvt_created"), ID)),
+            value=members(*_CDR, "call_direction", id=ID, **_CDR_WAYS),
+        ),
+    ),
+)
+
+_SENT_AT = Field("metadata.timestamp")
+_FOLDER = Field("metadata.folder")
+_METADATA = (
+    "timestamp",
+    "from",
+    "to",
+    "caller_id_number",
+    "caller_id_name",
+    "call_id",
+    "folder",
+    "length",
+    "media_id",
+)
+
+MAILBOX_MESSAGES = (
+    _view(
+        "mailbox_messages/listing_by_mailbox",
+        Emit(
+            types=("mailbox_message",),
+            key=Array((Field("source_id"), _SENT_AT)),
+            value=Object(
+                (
+                    *((name, Field(f"metadata.{name}")) for name in _METADATA),
+                    ("transcribed", Equals(Field("transcription.result"), "success")),
+                )
+            ),
+        ),
+    ),
+    # group_level=2 counts the messages per box and folder, [box, folder] as startkey the time range of one.
+    _view(
+        "mailbox_messages/count_per_box_folder",
+        Emit(types=("mailbox_message",), key=Array((Field("source_id"), _FOLDER, _SENT_AT))),
+        reduce="_count",
+    ),
+)
+
+VIEWS = (*CDRS, *MAILBOX_MESSAGES)

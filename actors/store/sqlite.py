@@ -1,0 +1,387 @@
+"""The store embedded in SQLite: one file that every node of a host may open at once.
+
+    store = SqliteStore("/var/lib/mirliton/store.db")
+    await store.open()
+
+Threads do the work: one writes (`sqlite_writer.py`), a few read (`sqlite_readers.py`); the calling loop only
+queues jobs and receives results. Beside the file lie SQLite's `-wal` and `-shm` and a `-turn` file, by which the
+processes of a host take turns at writing. Restarted after a crash of any kind it holds exactly what was
+acknowledged, and possibly a write whose answer was under way. It must be on a local disk (SQLite's log needs shared
+memory), and must not be carried over a fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mirliton.actors.store import (
+    names,
+    queries,
+    sqlite_databases,
+    sqlite_documents,
+    sqlite_index,
+    sqlite_reads,
+    sqlite_views,
+)
+from mirliton.actors.store.design import VIEWS
+from mirliton.actors.store.documents import Document
+from mirliton.actors.store.errors import (
+    BadQuery,
+    DatabaseNotFound,
+    InvalidDocument,
+    InvalidName,
+    StoreClosed,
+    StoreUnavailable,
+    TooLarge,
+    ViewNotFound,
+    abridged,
+)
+from mirliton.actors.store.interface import UNSET, Attachment, BulkRow, Store, ViewResult
+from mirliton.actors.store.sqlite_session import Session
+from mirliton.actors.store.sqlite_threads import Statistics, Threads, Tuning
+from mirliton.actors.store.values import Limits, Prepared, TooMuchForNow, prepare
+from mirliton.actors.store.views import View
+
+_ON_THE_LOOP = 1000
+"""Values of a document that are checked on the loop; a larger document is checked by a thread."""
+_SMALL_DATA = 64 * 1024
+
+
+class SqliteStore:
+    """A `Store` (see there for what the methods promise) in the file at `path`, whose folder must exist."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        views: Iterable[View] = VIEWS,
+        limits: Limits | None = None,
+        tuning: Tuning | None = None,
+    ) -> None:
+        self.path = os.fspath(path)
+        self.limits = limits or Limits()
+        self.tuning = tuning or Tuning()
+        self._views = {view.name: view for view in views}
+        self._threads: Threads | None = None
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Open or create the file. Raises StoreUnavailable, StoreDamaged; both name the path and the reason."""
+        async with self._opening:
+            if self._threads is None:
+                threads = Threads(self.path, self._views.values(), self.tuning)
+                await threads.start()
+                self._threads = threads
+
+    async def close(self, timeout: float = 5.0) -> None:
+        """Finish what was taken and let go of the file. Raises StoreTimeout if that could not be done in time."""
+        async with self._opening:
+            threads, self._threads = self._threads, None
+            if threads is not None:
+                await threads.stop(timeout)
+
+    def statistics(self) -> Statistics:
+        """Counts since the store was opened; all 0 while it is closed."""
+        return self._threads.statistics() if self._threads else Statistics()
+
+    # --- databases ---
+
+    async def create_database(self, db: str) -> bool:
+        """See Store."""
+        views = self._views_for(names.check_database(db))
+        made: bool = await self._write("create_database", lambda session: sqlite_databases.create(session, db, views))
+        return made
+
+    async def delete_database(self, db: str) -> None:
+        """See Store."""
+        names.check_database(db)
+        await self._write("delete_database", lambda session: sqlite_databases.delete(session, db))
+
+    async def databases(self, prefix: str = "") -> list[str]:
+        """See Store."""
+        if prefix:
+            names.check_database(prefix)
+        found: list[str] = await self._read("databases", lambda files: sqlite_reads.databases(files, prefix))
+        return found
+
+    # --- documents ---
+
+    async def get(self, db: str, id: str) -> Document:
+        """See Store."""
+        names.check_database(db)
+        names.check_document(id)
+        doc: Document = await self._read("get", lambda files: sqlite_reads.get(files, db, id))
+        return doc
+
+    async def get_many(self, db: str, ids: Sequence[str]) -> list[Document | None]:
+        """See Store."""
+        names.check_database(db)
+        wanted = self._checked_ids(ids)
+        docs: list[Document | None] = await self._read(
+            "get_many", lambda files: sqlite_reads.get_many(files, db, wanted)
+        )
+        return docs
+
+    async def put(self, db: str, doc: Document) -> str:
+        """See Store."""
+        names.check_database(db)
+        try:
+            prepared = prepare(doc, self.limits, budget=_ON_THE_LOOP)
+        except TooMuchForNow:
+            prepared = await self._read("put", lambda _: prepare(doc, self.limits))
+        rev: str = await self._write(
+            "put", lambda session: sqlite_documents.put(session, db, prepared), len(prepared.body)
+        )
+        return rev
+
+    async def bulk(self, db: str, docs: Sequence[Document]) -> list[BulkRow]:
+        """See Store."""
+        names.check_database(db)
+        if len(docs) > self.limits.bulk_rows:
+            raise TooLarge("the bulk call", len(docs), self.limits.bulk_rows, "documents")
+        prepared: list[Prepared] = await self._read("bulk", lambda _: _prepare_all(docs, self.limits))
+        weight = sum(len(doc.body) for doc in prepared)
+        rows: list[BulkRow] = await self._write(
+            "bulk", lambda session: sqlite_documents.bulk(session, db, prepared), weight
+        )
+        return rows
+
+    async def delete(self, db: str, id: str, rev: str) -> str:
+        """See Store."""
+        names.check_database(db)
+        names.check_document(id)
+        tombstone: str = await self._write("delete", lambda session: sqlite_documents.delete(session, db, id, rev))
+        return tombstone
+
+    async def all_docs(
+        self,
+        db: str,
+        *,
+        keys: Sequence[str] | None = None,
+        startkey: str | None = None,
+        endkey: str | None = None,
+        inclusive_end: bool = True,
+        descending: bool = False,
+        limit: int | None = None,
+        skip: int = 0,
+        include_docs: bool = False,
+    ) -> ViewResult:
+        """See Store."""
+        names.check_database(db)
+        queries.check_paging("_all_docs", limit, skip)
+        read: Callable[[sqlite3.Connection], ViewResult]
+        if keys is not None:
+            if startkey is not None or endkey is not None:
+                raise BadQuery("_all_docs", "keys and startkey/endkey exclude one another")
+            ids = self._checked_ids(keys)
+            ids = ids[skip:] if limit is None else ids[skip : skip + limit]
+            read = partial(sqlite_reads.docs_by_id, db_name=db, ids=ids, include_docs=include_docs)
+        else:
+            for bound in (startkey, endkey):
+                if bound is not None and not _is_text(bound):
+                    raise BadQuery("_all_docs", f"{abridged(bound)} is not an id")
+            read = partial(
+                sqlite_reads.all_docs,
+                db_name=db,
+                ids=sqlite_reads.id_range(startkey, endkey, inclusive_end=inclusive_end, descending=descending),
+                descending=descending,
+                limit=limit,
+                skip=skip,
+                include_docs=include_docs,
+                most=self.limits.view_rows,
+            )
+        result: ViewResult = await self._read("all_docs", read)
+        return result
+
+    # --- views ---
+
+    async def view(
+        self,
+        db: str,
+        view: str,
+        *,
+        key: Any = UNSET,
+        keys: Sequence[Any] | None = None,
+        startkey: Any = UNSET,
+        endkey: Any = UNSET,
+        inclusive_end: bool = True,
+        descending: bool = False,
+        limit: int | None = None,
+        skip: int = 0,
+        include_docs: bool = False,
+        reduce: bool | None = None,
+        group: bool = False,
+        group_level: int | None = None,
+    ) -> ViewResult:
+        """See Store."""
+        names.check_database(db)
+        query = queries.view_query(
+            self._view(db, view),
+            key=key,
+            keys=keys,
+            startkey=startkey,
+            endkey=endkey,
+            inclusive_end=inclusive_end,
+            descending=descending,
+            limit=limit,
+            skip=skip,
+            include_docs=include_docs,
+            reduce=reduce,
+            group=group,
+            group_level=group_level,
+            most_keys=self.limits.bulk_rows,
+        )
+        ask = partial(sqlite_views.ask, db_name=db, query=query, most=self.limits.view_rows)
+        for _ in range(3):
+            result: ViewResult | sqlite_views.NotBuilt = await self._read("view", ask)
+            if isinstance(result, ViewResult):
+                return result
+            await self._build(db, query.view)
+        raise StoreUnavailable(
+            self.path, f"another process with another declaration of {view} keeps rebuilding its index in {db}"
+        )
+
+    async def refresh(self, db: str | None = None) -> int:
+        """See Store. Views that this process does not declare are dropped; whoever does rebuilds them when asked."""
+        if db is not None:
+            return await self._refresh(names.check_database(db))
+        built = 0
+        for name in await self.databases():
+            with suppress(DatabaseNotFound):  # removed since it was listed
+                built += await self._refresh(name)
+        return built
+
+    async def _refresh(self, db: str) -> int:
+        views = self._views_for(db)
+        declared = frozenset(view.name for view in views)
+        await self._write("refresh", lambda session: sqlite_databases.drop_undeclared(session, db, declared))
+        return sum([await self._build(db, view, self.tuning.build_timeout) for view in views])
+
+    async def _build(self, db: str, view: View, timeout: float | None = None) -> bool:
+        """Build a view's index; when the deadline passes meanwhile, the work goes on."""
+        built: bool = await self._write(
+            f"build {view.name}", lambda session: sqlite_index.build(session, db, view), timeout=timeout
+        )
+        return built
+
+    def _view(self, db: str, name: str) -> View:
+        found = self._views.get(name) if isinstance(name, str) else None
+        if found is None or names.classify(db) not in found.databases:
+            raise ViewNotFound(db, name)
+        return found
+
+    def _views_for(self, db: str) -> list[View]:
+        kind = names.classify(db)
+        return [view for view in self._views.values() if kind in view.databases]
+
+    # --- attachments ---
+
+    async def put_attachment(
+        self, db: str, id: str, name: str, content_type: str, data: bytes | bytearray, rev: str | None = None
+    ) -> str:
+        """See Store."""
+        names.check_database(db)
+        names.check_document(id)
+        names.check_attachment(name)
+        _check_content_type(content_type)
+        if not isinstance(data, bytes | bytearray):
+            raise InvalidDocument(id, f"_attachments.{name}", f"its data must be bytes, not a {type(data).__name__}")
+        if len(data) > self.limits.attachment:
+            raise TooLarge(f"attachment {abridged(name)}", len(data), self.limits.attachment)
+        kept = bytes(data)
+        digest: str
+        if len(kept) <= _SMALL_DATA:
+            digest = sqlite_documents.digest_of(kept)
+        else:
+            digest = await self._read("put_attachment", lambda _: sqlite_documents.digest_of(kept))
+        upload = sqlite_documents.Upload(name, content_type, kept, digest)
+        new: str = await self._write(
+            "put_attachment",
+            lambda session: sqlite_documents.put_attachment(session, db, id, rev, upload),
+            len(kept),
+        )
+        return new
+
+    async def get_attachment(self, db: str, id: str, name: str) -> Attachment:
+        """See Store."""
+        names.check_database(db)
+        names.check_document(id)
+        names.check_attachment(name)
+        found: Attachment = await self._read(
+            "get_attachment", lambda files: sqlite_reads.get_attachment(files, db, id, name)
+        )
+        return found
+
+    async def delete_attachment(self, db: str, id: str, name: str, rev: str) -> str:
+        """See Store."""
+        names.check_database(db)
+        names.check_document(id)
+        names.check_attachment(name)
+        new: str = await self._write(
+            "delete_attachment",
+            lambda session: sqlite_documents.delete_attachment(session, db, id, name, rev),
+        )
+        return new
+
+    # --- handing work to the threads ---
+
+    async def _read(self, operation: str, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        return await self._open_threads().read(operation, work)
+
+    async def _write(
+        self, operation: str, work: Callable[[Session], Any], weight: int = 0, timeout: float | None = None
+    ) -> Any:
+        return await self._open_threads().write(operation, work, weight, timeout)
+
+    def _open_threads(self) -> Threads:
+        if self._threads is None:
+            raise StoreClosed(self.path)
+        return self._threads
+
+    def _checked_ids(self, ids: Sequence[str]) -> list[str]:
+        if isinstance(ids, str | bytes):
+            raise InvalidName("document", ids, "a list of ids is wanted here")
+        if len(ids) > self.limits.bulk_rows:
+            raise TooLarge("the list of ids", len(ids), self.limits.bulk_rows, "ids")
+        return [names.check_document(id) for id in ids]
+
+
+def _prepare_all(docs: Sequence[Document], limits: Limits) -> list[Prepared]:
+    prepared = []
+    size = 0
+    for doc in docs:
+        prepared.append(prepare(doc, limits))
+        size += len(prepared[-1].body)
+        if size > limits.bulk:
+            raise TooLarge("the bulk call", size, limits.bulk)
+    return prepared
+
+
+def _check_content_type(content_type: object) -> None:
+    if (
+        not isinstance(content_type, str)
+        or not 0 < len(content_type) <= 255
+        or not content_type.isascii()
+        or not content_type.isprintable()
+    ):
+        raise InvalidName("content type", content_type, "it must be 1 to 255 printable ASCII characters")
+
+
+def _is_text(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+if TYPE_CHECKING:
+    _keeps_the_promise: Callable[[str], Store] = SqliteStore

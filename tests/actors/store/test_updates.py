@@ -1,0 +1,85 @@
+"""Read, change, write: nobody's change is lost."""
+
+import asyncio
+
+import pytest
+
+from mirliton.actors.store import Conflict, DocumentNotFound, update
+
+
+async def test_concurrent_changes_all_count(store, db):
+    await store.put(db, {"_id": "counter", "n": 0})
+
+    def one_more(doc):
+        return {**doc, "n": doc["n"] + 1}
+
+    async def five():
+        for _ in range(5):
+            await update(store, db, "counter", one_more, attempts=200)
+
+    await asyncio.gather(*(five() for _ in range(10)))
+    assert (await store.get(db, "counter"))["n"] == 50
+
+
+async def test_of_concurrent_writers_from_one_revision_exactly_one_wins(store, db):
+    rev = await store.put(db, {"_id": "a", "by": None})
+
+    async def write(who):
+        return await store.put(db, {"_id": "a", "_rev": rev, "by": who})
+
+    outcomes = await asyncio.gather(*(write(who) for who in range(20)), return_exceptions=True)
+    winners = [who for who, outcome in enumerate(outcomes) if isinstance(outcome, str)]
+    assert len(winners) == 1
+    assert all(isinstance(outcome, Conflict) for who, outcome in enumerate(outcomes) if who not in winners)
+    assert (await store.get(db, "a"))["by"] == winners[0]
+
+
+async def test_the_result_carries_the_new_revision(store, db):
+    await store.put(db, {"_id": "a", "n": 1})
+    changed = await update(store, db, "a", lambda doc: {**doc, "n": 2})
+    assert changed == await store.get(db, "a")
+
+
+async def test_no_change_writes_nothing(store, db):
+    rev = await store.put(db, {"_id": "a"})
+    assert (await update(store, db, "a", lambda doc: None))["_rev"] == rev
+    assert (await store.get(db, "a"))["_rev"] == rev
+
+
+async def test_a_missing_document_is_made_only_on_request(store, db):
+    with pytest.raises(DocumentNotFound):
+        await update(store, db, "a", lambda doc: doc)
+    made = await update(store, db, "a", lambda doc: {**doc, "n": 1}, create=True)
+    assert made == {"_id": "a", "n": 1, "_rev": (await store.get(db, "a"))["_rev"]}
+    await store.delete(db, "a", made["_rev"])
+    again = await update(store, db, "a", lambda doc: {**doc, "n": 2}, create=True)
+    assert again["n"] == 2
+
+
+async def test_a_document_that_is_fought_over_is_given_up(store, db):
+    await store.put(db, {"_id": "a", "n": 0})
+    calls = 0
+
+    async def spoil():
+        doc = await real_get(db, "a")
+        await store.put(db, {**doc, "n": doc["n"] + 1})
+        return doc
+
+    real_get = store.get
+    store.get = lambda db, id: spoil()
+
+    def change(doc):
+        nonlocal calls
+        calls += 1
+        return doc
+
+    with pytest.raises(Conflict):
+        await update(store, db, "a", change, attempts=3)
+    assert calls == 3
+
+
+async def test_the_change_cannot_move_the_document(store, db):
+    await store.put(db, {"_id": "a"})
+    moved = await update(store, db, "a", lambda doc: {"_id": "b", "_rev": "9-x", "n": 1})
+    assert moved["_id"] == "a"
+    assert (await store.get(db, "a"))["n"] == 1
