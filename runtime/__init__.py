@@ -52,7 +52,7 @@ from mirliton.runtime.introspect import Status, SystemRequestFailed
 from mirliton.runtime.messages import message, registered
 from mirliton.runtime.metrics import NodeCollector
 from mirliton.runtime.node import Node
-from mirliton.runtime.process import Process, TimerRef
+from mirliton.runtime.process import Process
 from mirliton.runtime.protocol import (
     TIMEOUT,
     Call,
@@ -66,6 +66,7 @@ from mirliton.runtime.protocol import (
     TimerFired,
 )
 from mirliton.runtime.reasons import Crash, Shutdown, is_quiet, reason_of
+from mirliton.runtime.timers import TimerRef
 
 __all__ = [
     "IGNORE",

@@ -21,6 +21,7 @@ class Pid(ActorAddress):
     """
 
     __slots__ = ("_hash", "cell", "incarnation", "node", "serial")
+    __match_args__ = ("node", "incarnation", "serial")
 
     def __init__(self, node: str, incarnation: int, serial: int) -> None:
         self.node = node
@@ -32,6 +33,10 @@ class Pid(ActorAddress):
 
     @property
     def addressDetails(self) -> str:
+        return str(self)
+
+    @property
+    def actorAddressString(self) -> str:
         return str(self)
 
     def __hash__(self) -> int:
@@ -66,6 +71,7 @@ class Name(ActorAddress):
     """
 
     __slots__ = ("_hash", "key", "kind")
+    __match_args__ = ("kind", "key")
 
     def __init__(self, kind: str, key: str) -> None:
         self.kind = kind
@@ -74,6 +80,10 @@ class Name(ActorAddress):
 
     @property
     def addressDetails(self) -> str:
+        return str(self)
+
+    @property
+    def actorAddressString(self) -> str:
         return str(self)
 
     def __hash__(self) -> int:

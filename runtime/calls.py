@@ -46,10 +46,13 @@ class Calls:
     def __len__(self) -> int:
         return len(self._pending)
 
-    def open(self, target: Any, caller: Cell | None, timeout: float | None) -> tuple[From, Wait]:
+    def open(
+        self, target: Any, caller: Cell | None, timeout: float | None, wait: Wait | None = None
+    ) -> tuple[From, Wait]:
         """Begin a call; `timeout` in seconds, None waits for ever. The Wait ends with the answer or a CallError."""
         tag = next(self._tags)
-        wait = Wait(caller)
+        if wait is None:
+            wait = Wait(caller, self._node.scheduler)
         call = PendingCall(wait, target, caller)
         self._pending[tag] = call
         if caller is not None:
@@ -59,6 +62,10 @@ class Calls:
         if timeout is not None:
             call.timer = self._node.after(timeout, self._timed_out, (tag, timeout))
         return From(self._node.name, tag, caller.pid if caller is not None else None), wait
+
+    def deadline(self, tag: int, timer: Timer) -> None:
+        """Cancel `timer` when the call has ended."""
+        self._pending[tag].timer = timer
 
     def bind(self, tag: int, server: Cell) -> bool:
         """From now on the call fails when `server` ends. False when nobody waits any more."""

@@ -7,17 +7,18 @@ and the like are therefore None until the first use, and the mailbox is given ba
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from mirliton.runtime.addresses import Name, Pid
+from mirliton.runtime.protocol import SIGNALS
 
 if TYPE_CHECKING:
     import asyncio
 
     from mirliton.runtime.node import Node
     from mirliton.runtime.protocol import Ref
-    from mirliton.runtime.timers import Timer
+    from mirliton.runtime.timers import TimerRef
     from mirliton.runtime.waits import Wait
 
 Item = tuple[Any, ...]
@@ -50,6 +51,7 @@ class Cell:
     __slots__ = (
         "actor",
         "alive",
+        "beside",
         "busy",
         "callers",
         "calls",
@@ -65,6 +67,7 @@ class Cell:
         "monitors",
         "names",
         "node",
+        "owned",
         "parent",
         "pid",
         "queued",
@@ -102,20 +105,26 @@ class Cell:
         """Mail that a selective receive passed over, oldest first."""
         self.held: deque[Item] | None = None
         """Mail that came up while suspended."""
-        self.links: set[Cell] | None = None
+        self.links: dict[Cell, None] | None = None
+        """Linked processes, oldest link first: the order in which they hear of its end."""
         self.monitors: dict[int, Monitor] | None = None
         self.monitored_by: dict[int, Monitor] | None = None
         self.names: list[Name] | None = None
-        self.timers: set[Timer] | None = None
+        self.timers: set[TimerRef] | None = None
         self.calls: set[int] | None = None
         """Tags of the calls this process waits on."""
         self.callers: set[int] | None = None
         """Tags of the calls that wait on this process."""
         self.task: asyncio.Task[None] | None = None
+        """Runs the async handler that the process is at work on."""
+        self.beside: set[asyncio.Task[None]] | None = None
+        """What `background` runs; cancelled with the process."""
         self.coroutine: Coroutine[Any, Any, None] | None = None
         self.wait: Wait | None = None
         self.resume: tuple[Any, BaseException | None] | None = None
         self.starter = 0
+        self.owned: list[Callable[[], object]] | None = None
+        """What is closed when the process ends, however it ends."""
 
     @property
     def label(self) -> str:
@@ -132,6 +141,22 @@ class Cell:
 
     def __bool__(self) -> bool:
         return True
+
+    def put_first(self, message: Any) -> None:
+        """Let the process handle `message` before anything that waits."""
+        if self.mailbox is None:
+            self.mailbox = deque()
+        self.mailbox.appendleft((message, None))
+
+    def take_oldest(self) -> Item | None:
+        """Take out the oldest message that a bounded mailbox may lose: signals and replies are none of them."""
+        for queue in (self.saved, self.held, self.mailbox):
+            for index, item in enumerate(queue or ()):
+                if not isinstance(item[0], SIGNALS):
+                    assert queue is not None
+                    del queue[index]
+                    return item
+        return None
 
     def all_mail(self) -> list[Item]:
         """Everything that waits, in the order it would be handled."""

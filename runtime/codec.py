@@ -138,5 +138,6 @@ def _message(body: Any) -> Any:
         )
     try:
         return entry.cls(*values)
-    except (TypeError, ValueError) as error:
-        raise MalformedFrame(f"{entry.tag!r}: {error}") from error
+    except Exception as error:
+        # Its own check (__post_init__) may raise what it likes.
+        raise MalformedFrame(f"{entry.tag!r}: {error!r}") from error

@@ -38,15 +38,10 @@ class CoroutineProcess(Process):
         """The first message that matches; the others stay where they are.
 
         `match`: a type, a tuple of types, a predicate, or None for any message. `timeout` in seconds; raises
-        TimeoutError, and does not lose a message for it; 0 only looks at what is there (Erlang's `after 0`).
+        TimeoutError, and does not lose a message for it; 0 only looks at what is there (Erlang's `after 0`). A
+        predicate that raises, raises here, and the message stays.
         """
-        cell = self._cell
-        wait = Receive(cell, match)
-        if timeout is not None and timeout <= 0:
-            wait.poll = True
-        elif timeout is not None:
-            wait.timer = cell.node.after(timeout, wait.fail, TimeoutError(f"nothing came within {timeout:g} s"))
-        return await wait
+        return await Receive(self._cell, match, timeout)
 
     async def io(self, awaitable: Awaitable[Any]) -> Any:
         """Await something foreign (a socket, aiohttp …). It is cancelled when the process ends."""
@@ -54,12 +49,12 @@ class CoroutineProcess(Process):
         wait.start()
         return await wait
 
-    def _begin(self, message: Init) -> None:
+    def _runtime_begin(self, message: Init) -> None:
         cell = self._myRef
-        cell.coroutine = self._live(message.args, message.kwargs)
+        cell.coroutine = self.__live(message.args, message.kwargs)
         cell.last = None
 
-    async def _live(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    async def __live(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         cell = self._cell
         node = cell.node
         result = await self.init(*args, **kwargs)

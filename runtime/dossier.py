@@ -9,7 +9,7 @@ import itertools
 import re
 import reprlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from mirliton.runtime.addresses import Pid
@@ -23,6 +23,9 @@ MESSAGES_SHOWN: Final = 20
 
 _SECRET = re.compile(r"(?i)(password|passwd|secret|token|credential|a1.?hash|(^|[_-])(pin|auth|digits?)([_-]|$))")
 _HIDDEN = "«hidden»"
+_WIDTH: Final = 100
+_TEXT: Final = 2_000
+"""Characters of an error text that are shown."""
 
 _repr = reprlib.Repr()
 _repr.maxstring = _repr.maxother = 200
@@ -31,22 +34,29 @@ _repr.maxlevel = 4
 
 
 def redact(value: Any, depth: int = 5) -> Any:
-    """The value without what its key calls a secret."""
-    if depth == 0:
+    """The value without what its key, its field name or the name it is paired with calls a secret.
+
+    Looks at the first hundred items of a container and five levels deep; what lies beyond is left out.
+    """
+    if isinstance(value, str | bytes | int | float | None):
         return value
-    if isinstance(value, dict):
-        return {
-            key: _HIDDEN
-            if isinstance(key, str) and _SECRET.search(key) and item not in (None, "")
-            else redact(item, depth - 1)
-            for key, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [redact(item, depth - 1) for item in value]
+    if depth == 0:
+        return f"<{type(value).__qualname__}>"
+    if isinstance(value, Mapping):
+        items = itertools.islice(value.items(), _WIDTH)
+        return {key: _HIDDEN if _is_secret(key, item) else redact(item, depth - 1) for key, item in items}
+    if isinstance(value, list | tuple | deque | set | frozenset):
+        if len(value) == 2 and isinstance(value, list | tuple) and _is_secret(*value):
+            return [value[0], _HIDDEN]
+        return [redact(item, depth - 1) for item in itertools.islice(value, _WIDTH)]
     fields = getattr(type(value), "__dataclass_fields__", None)
     if fields is not None:
         return {type(value).__qualname__: redact({name: getattr(value, name, None) for name in fields}, depth - 1)}
     return value
+
+
+def _is_secret(key: Any, value: Any) -> bool:
+    return isinstance(key, str) and _SECRET.search(key) is not None and not (value is None or value == "")
 
 
 def summarise(value: Any) -> str:
@@ -57,14 +67,23 @@ def summarise(value: Any) -> str:
         return f"<{type(value).__qualname__}: {type(error).__name__} while describing it>"
 
 
+def describe(reason: Any) -> str:
+    """An exit reason in words, for a log line."""
+    if isinstance(reason, Crash):
+        return str(reason)[:_TEXT]
+    return reason[:_TEXT] if isinstance(reason, str) else summarise(reason)
+
+
 def state_of(actor: Any) -> dict[str, Any]:
     """The attributes of an actor, as they are."""
-    return {key: value for key, value in vars(actor).items() if key != "_myRef"}
+    attributes = getattr(actor, "__dict__", {})
+    return {key: value for key, value in attributes.items() if key != "_myRef" and not key.startswith("_GenServer__")}
 
 
 def summarise_state(state: dict[str, Any]) -> dict[str, str]:
     """Each attribute in short, without secrets."""
-    return {key: summarise(value) for key, value in redact(state).items()}
+    items = itertools.islice(state.items(), _WIDTH)
+    return {key: _HIDDEN if _SECRET.search(key) and value is not None else summarise(value) for key, value in items}
 
 
 class Dossier:
@@ -74,6 +93,7 @@ class Dossier:
         "_last",
         "_mail",
         "_state",
+        "by",
         "class_name",
         "id",
         "links",
@@ -93,6 +113,8 @@ class Dossier:
         self.reason = reason
         self.when = when
         self.names: tuple[str, ...] = ()
+        self.by = ""
+        """Whose exit signal it died of, where it died of one."""
         self.parent: Pid | None = None
         self.links: tuple[Pid, ...] = ()
         self.trace_id: str | None = None
@@ -102,10 +124,11 @@ class Dossier:
         self._state: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, cell: Cell, reason: Any, when: float) -> Dossier:
+    def of(cls, cell: Cell, reason: Any, when: float, by: str = "") -> Dossier:
         actor = cell.actor
         dossier = cls(cell.pid, type(actor).__qualname__, reason, when)
         dossier.names = tuple(str(name) for name in cell.names or ())
+        dossier.by = by
         dossier.parent = cell.parent
         dossier.links = tuple(peer.pid for peer in cell.links or ())
         dossier.trace_id = getattr(actor, "trace_id", None)
@@ -129,8 +152,12 @@ class Dossier:
         return summarise_state(self._state)
 
     @property
+    def why(self) -> str:
+        return describe(self.reason)
+
+    @property
     def traceback(self) -> str:
-        return self.reason.traceback() if isinstance(self.reason, Crash) else ""
+        return self.reason.traceback(_TEXT) if isinstance(self.reason, Crash) else ""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -140,7 +167,8 @@ class Dossier:
             "pid": str(self.pid),
             "class": self.class_name,
             "names": list(self.names),
-            "reason": str(self.reason),
+            "reason": self.why,
+            "by": self.by,
             "traceback": self.traceback,
             "trace_id": self.trace_id,
             "parent": str(self.parent) if self.parent else None,

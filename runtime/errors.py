@@ -3,6 +3,7 @@
     RuntimeFault
     ├── CallError                 a call got no answer
     │   ├── NoProc                nobody is there
+    │   │   └── PreviousIncarnation   nor can be: the address is of an earlier start of its node
     │   ├── CallTimeout           no answer in time
     │   ├── ServerDied            the server ended first
     │   ├── CallingSelf           a process called itself
@@ -12,7 +13,6 @@
     ├── MailboxFull               a bounded mailbox refused the message
     ├── NameTaken                 the name belongs to another process
     ├── NameNotRegistered         the name belongs to nobody
-    ├── PreviousIncarnation       the address is of a process that has ended
     └── CodecError                a value or frame the codec refuses
         ├── UnknownMessageType
         ├── MalformedFrame
@@ -25,6 +25,14 @@
 from __future__ import annotations
 
 from typing import Any
+
+_LONGEST = 500
+
+
+def _words(value: object) -> str:
+    """A value as it stands in an error's text, which nobody wants to scroll through."""
+    text = repr(value) if isinstance(value, str | tuple | list | dict) else str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 class RuntimeFault(Exception):
@@ -47,8 +55,16 @@ class CallError(RuntimeFault):
 class NoProc(CallError):
     """No process has that address."""
 
+    def __init__(self, target: object, detail: str = "no such process") -> None:
+        RuntimeFault.__init__(self, f"{target}: {detail}")
+        self.target = target
+
+
+class PreviousIncarnation(NoProc):
+    """`target` was issued by an earlier start of its node: the process cannot exist any more."""
+
     def __init__(self, target: object) -> None:
-        super().__init__(target, "no such process")
+        super().__init__(target, "belongs to a previous incarnation of its node")
 
 
 class CallTimeout(CallError):
@@ -67,7 +83,7 @@ class ServerDied(CallError):
     """The server ended before it answered; `exit_reason` is why."""
 
     def __init__(self, target: object, exit_reason: object) -> None:
-        super().__init__(target, f"the server ended with {exit_reason!r} before it answered")
+        super().__init__(target, f"the server ended with {_words(exit_reason)} before it answered")
         self.exit_reason = exit_reason
 
     @property
@@ -102,7 +118,7 @@ class StartError(RuntimeFault):
     """A process did not start; `reason` is what its init answered, raised or returned."""
 
     def __init__(self, what: object, reason: object) -> None:
-        super().__init__(f"{what} did not start: {reason!r}")
+        super().__init__(f"{what} did not start: {_words(reason)}")
         self.what = what
         self.reason = reason
 
@@ -141,14 +157,6 @@ class NameNotRegistered(RuntimeFault):
         self.name = name
 
 
-class PreviousIncarnation(RuntimeFault):
-    """`pid` was issued by an earlier start of its node: the process cannot exist any more."""
-
-    def __init__(self, pid: object) -> None:
-        super().__init__(f"{pid} belongs to a previous incarnation of its node")
-        self.pid = pid
-
-
 class CodecError(RuntimeFault):
     """Base of what the codec refuses."""
 
@@ -182,7 +190,7 @@ class StrictModeViolation(NotSerialisable):
     """Strict mode only: the copy that travelled through the codec differs from what was sent."""
 
     def __init__(self, message: object, copy: object) -> None:
-        RuntimeFault.__init__(self, f"{message!r} arrives as {copy!r}: the codec does not keep it")
+        RuntimeFault.__init__(self, f"{_words(message)} arrives as {_words(copy)}: the codec does not keep it")
         self.path = type(message).__qualname__
         self.value_type = type(message)
 

@@ -31,10 +31,12 @@ from collections.abc import Coroutine
 from types import CoroutineType
 from typing import Any, Final
 
+from mirliton.runtime.dossier import describe
 from mirliton.runtime.errors import Exit
-from mirliton.runtime.process import Process, TimerRef
-from mirliton.runtime.protocol import TIMEOUT, Call, Cast, ExitSignal, From, Init
+from mirliton.runtime.process import Process
+from mirliton.runtime.protocol import TIMEOUT, Call, Cast, ExitSignal, From, Init, Proceed, SystemRequest
 from mirliton.runtime.reasons import NORMAL, is_quiet, reason_of
+from mirliton.runtime.timers import TimerRef
 
 
 class _Missing:
@@ -97,7 +99,7 @@ IGNORE: Final = _Ignore()
 class GenServer(Process):
     """A server process. Override the callbacks; see the module for one running example."""
 
-    _idle: TimerRef | None = None
+    __idle: TimerRef | None = None
 
     def init(self, *args: Any, **kwargs: Any) -> Any:
         """Set the state up. Answer None, NoReply(timeout, then), IGNORE or Stop(reason)."""
@@ -122,44 +124,50 @@ class GenServer(Process):
         """Clean up. Runs at an orderly stop, after a crash, and at the parent's exit when exits are trapped; never at a
         kill."""
 
+    def code_change(self, old_version: Any, extra: Any) -> Any:
+        """Take over the state that code of `old_version` left (see `sys.change_code`). Raise to refuse."""
+        raise NotImplementedError(f"{type(self).__qualname__} has no code_change")
+
     # What the scheduler calls
 
     def receiveMessage(self, message: Any, sender: Any) -> Any:
-        if self._idle is not None and message is not TIMEOUT:
-            self.cancel_timer(self._idle)
-            self._idle = None
+        if self.__idle is not None:
+            self.__idle.cancel()
+            self.__idle = None
         kind = type(message)
         if kind is Call:
             result = self.handle_call(message.request, message.sender)
             if type(result) is Reply and result.timeout is None and result.then is None:
                 self._myRef.node.reply(message.sender, result.value)
                 return None
-            return self._after(result, message.sender)
+            return self.__after(result, message.sender)
         if kind is Cast:
             result = self.handle_cast(message.request)
+        elif kind is Proceed:
+            result = self.handle_continue(message.argument)
         elif kind is ExitSignal and message.sender == self._myRef.parent:
             result = Stop(message.reason)
         else:
             result = self.handle_info(message)
-        return None if result is None else self._after(result, None)
+        return None if result is None else self.__after(result, None)
 
-    def _begin(self, message: Init) -> Any:
+    def _runtime_begin(self, message: Init) -> Any:
         result = self.init(*message.args, **message.kwargs)
         if type(result) is CoroutineType:
-            return self._begin_later(result)
-        return self._began(result)
+            return self.__begin_later(result)
+        return self.__began(result)
 
-    async def _begin_later(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self._began(await coroutine)
+    async def __begin_later(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.__began(await coroutine)
 
-    def _began(self, result: Any) -> Any:
+    def __began(self, result: Any) -> Any:
         cell = self._cell
         node = cell.node
         if result is None or type(result) is NoReply:
             if cell.starter:
                 node.calls.answer(From(node.name, cell.starter), cell.pid)
                 cell.starter = 0
-            return self._after(result, None)
+            return self.__after(result, None)
         if result is IGNORE:
             starter, cell.starter = cell.starter, 0
             node.signals.die(cell, NORMAL)
@@ -168,69 +176,83 @@ class GenServer(Process):
         node.signals.die(cell, result.reason if type(result) is Stop else ("bad_return_value", result))
         return None
 
-    def _after(self, result: Any, caller: From | None) -> Any:
+    def __after(self, result: Any, caller: From | None) -> Any:
         """Do what a callback answered. A coroutine when that takes a Task."""
         kind = type(result)
-        if result is None and caller is None:
+        if (result is None and caller is None) or not self._myRef.alive:
             return None
         if kind is CoroutineType:
-            return self._after_later(result, caller)
+            return self.__after_later(result, caller)
         if kind is NoReply or (kind is Reply and caller is not None):
             if kind is Reply:
                 assert caller is not None
                 self._myRef.node.reply(caller, result.value)
             if result.then is not None:
-                return self._after(self.handle_continue(result.then.argument), None)
-            if result.timeout is not None:
-                self._idle = self.send_after(result.timeout, self.pid, TIMEOUT)
+                self._myRef.put_first(Proceed(result.then.argument))
+            elif result.timeout is not None:
+                self.__wait_idle(result.timeout)
             return None
         if kind is Stop:
-            return self._stop(result.reason, caller, result.reply)
-        return self._stop(("bad_return_value", result), caller, MISSING)
+            return self.__stop(result.reason, caller, result.reply)
+        return self.__stop(("bad_return_value", result), caller, MISSING)
 
-    async def _after_later(self, coroutine: Coroutine[Any, Any, Any], caller: From | None) -> None:
-        more = self._after(await coroutine, caller)
+    def __wait_idle(self, seconds: float) -> None:
+        cell = self._myRef
+        if seconds > 0:
+            self.__idle = TimerRef.arm(cell, seconds, self.__nothing_came, cell)
+        else:
+            self.__nothing_came()
+
+    def __nothing_came(self) -> None:
+        self.__idle = None
+        cell = self._myRef
+        # Mail that waits has come in time, also when it is not yet handled; a look by `sys` is no mail.
+        if all(type(item[0]) is SystemRequest for item in cell.all_mail()):
+            cell.node.deliver(cell, TIMEOUT, None)
+
+    async def __after_later(self, coroutine: Coroutine[Any, Any, Any], caller: From | None) -> None:
+        more = self.__after(await coroutine, caller)
         if more is not None:
             await more
 
-    def _stop(self, reason: Any, caller: From | None, reply: Any) -> Any:
+    def __stop(self, reason: Any, caller: From | None, reply: Any) -> Any:
         try:
             cleaning = self.terminate(reason)
         except Exception as error:  # noqa: BLE001 - an error in terminate replaces the reason
-            return self._end(reason_of(error), None, MISSING)
+            return self.__end(reason_of(error), None, MISSING)
         except Exit as error:
-            return self._end(error.reason, None, MISSING)
+            return self.__end(error.reason, None, MISSING)
         if type(cleaning) is CoroutineType:
-            return self._stop_later(cleaning, reason, caller, reply)
-        return self._end(reason, caller, reply)
+            return self.__stop_later(cleaning, reason, caller, reply)
+        return self.__end(reason, caller, reply)
 
-    async def _stop_later(
+    async def __stop_later(
         self, cleaning: Coroutine[Any, Any, Any], reason: Any, caller: From | None, reply: Any
     ) -> None:
         try:
             await cleaning
         except Exception as error:  # noqa: BLE001 - an error in terminate replaces the reason
-            self._end(reason_of(error), None, MISSING)
+            self.__end(reason_of(error), None, MISSING)
         except Exit as error:
-            self._end(error.reason, None, MISSING)
+            self.__end(error.reason, None, MISSING)
         else:
-            self._end(reason, caller, reply)
+            self.__end(reason, caller, reply)
 
-    def _end(self, reason: Any, caller: From | None, reply: Any) -> None:
+    def __end(self, reason: Any, caller: From | None, reply: Any) -> None:
         cell = self._myRef
         if caller is not None and reply is not MISSING:
             cell.node.reply(caller, reply)
         if not is_quiet(reason):
-            self.log.error("gen_server_terminated", reason=str(reason))
+            self.log.error("gen_server_terminated", reason=describe(reason))
         cell.node.signals.die(cell, reason)
 
-    def _failed(self, error: BaseException) -> None:
+    def _runtime_failed(self, error: BaseException) -> None:
         cell = self._myRef
         reason = reason_of(error)
-        if cell.starter:
+        if cell.last is not None and type(cell.last[0]) is Init:
             # A failed init: terminate does not run.
             cell.node.signals.die(cell, reason)
             return
-        cleaning = self._stop(reason, None, MISSING)
+        cleaning = self.__stop(reason, None, MISSING)
         if cleaning is not None:
             cell.node.scheduler.run_task(cell, cleaning)

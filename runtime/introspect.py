@@ -1,4 +1,4 @@
-"""Looking into a live process, like Erlang's `sys`: its state, its statistics, and holding it still.
+"""Looking into a live process, like Erlang's `sys`: its state, what it does, holding it still, changing it, ending it.
 
 A request joins the mailbox at its end and never overtakes what the same sender sent before; it is served while the
 process is suspended. A process that awaits is served when it takes its next message.
@@ -7,17 +7,17 @@ process is suspended. A process that awaits is served when it takes its next mes
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from mirliton.runtime.addresses import Address
 from mirliton.runtime.dossier import state_of, summarise_state
+from mirliton.runtime.errors import Exit, ServerDied
 from mirliton.runtime.messages import message
 from mirliton.runtime.protocol import SystemRequest
-from mirliton.runtime.reasons import reason_of
+from mirliton.runtime.reasons import NORMAL, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mirliton.runtime.cell import Cell, Item
     from mirliton.runtime.node import Node
 
@@ -42,7 +42,7 @@ class Status:
 
 @message("sys.failed")
 class SystemRequestFailed:
-    """The function given to replace_state raised; the state is as it was."""
+    """The process could not do as it was asked and goes on with the state it had; `reason` says why."""
 
     operation: str
     reason: Any
@@ -55,7 +55,10 @@ class Sys:
         self._node = node
 
     async def get_state(self, target: Address, timeout: float = 5.0) -> Any:
-        """The live state: a GenServer's `state()`, by default its attributes. Look, do not change."""
+        """The live state: a GenServer's `state()`, by default its attributes. Look, do not change.
+
+        When `state` raises, the answer is a SystemRequestFailed and the process goes on.
+        """
         return await self._ask(target, "get_state", None, timeout)
 
     async def replace_state(self, target: Address, change: Callable[[Any], Any], timeout: float = 5.0) -> Any:
@@ -66,7 +69,7 @@ class Sys:
         return await self._ask(target, "replace_state", change, timeout)
 
     async def suspend(self, target: Address, timeout: float = 5.0) -> None:
-        """Let the process take no more messages. Kills and its parent's exit still act."""
+        """Let the process take no more messages. Kills, untrapped exits and its parent's exit still act."""
         await self._ask(target, "suspend", None, timeout)
 
     async def resume(self, target: Address, timeout: float = 5.0) -> None:
@@ -77,29 +80,59 @@ class Sys:
         assert isinstance(answer, Status)
         return answer
 
-    async def _ask(self, target: Address, operation: str, argument: Any, timeout: float) -> Any:
+    async def change_code(self, target: Address, old_version: Any, extra: Any = None, timeout: float = 5.0) -> Any:
+        """Run a suspended GenServer's `code_change(old_version, extra)`; the answer is None.
+
+        When it raises, or the process is not suspended, the state stays and the answer is a SystemRequestFailed.
+        """
+        return await self._ask(target, "change_code", (old_version, extra), timeout)
+
+    async def terminate(self, target: Address, reason: Any = NORMAL, timeout: float | None = None) -> None:
+        """Stop a process in order, with `terminate` (a GenServer's) or `finally` (a coroutine's), and wait for its end.
+
+        Raises NoProc, ServerDied when it ended with another reason, CallTimeout when it takes longer than `timeout`
+        seconds (it goes on ending).
+        """
+        try:
+            await self._ask(target, "terminate", reason, timeout)
+        except ServerDied as died:
+            if died.exit_reason != reason:
+                raise
+
+    async def _ask(self, target: Address, operation: str, argument: Any, timeout: float | None) -> Any:
         return await self._node.request(target, timeout, lambda sender: SystemRequest(operation, argument, sender))
 
 
 def serve(cell: Cell, request: SystemRequest) -> None:
-    """Answer one request. Runs in the process's turn."""
-    answer: Any = None
-    match request.operation:
-        case "get_state":
-            answer = cell.actor.state() if hasattr(cell.actor, "state") else state_of(cell.actor)
-        case "replace_state":
-            try:
-                answer = request.argument(cell.actor.state())
-                cell.actor.set_state(answer)
-            except Exception as error:  # noqa: BLE001 - the asker's function, the asker's error
-                answer = SystemRequestFailed(request.operation, reason_of(error))
-        case "suspend":
-            cell.suspended = True
-        case "resume":
-            _resume(cell)
-        case "status":
-            answer = status(cell)
+    """Answer one request. Runs in the process's turn. Raises Exit where the request is to end."""
+    if request.operation == "terminate":
+        cell.suspended = False  # its cleaning up may have to receive
+        raise Exit(request.argument)
+    try:
+        answer = _OPERATIONS[request.operation](cell, request.argument)
+    except Exception as error:  # noqa: BLE001 - the process answers for its callbacks, and lives on
+        answer = SystemRequestFailed(request.operation, reason_of(error))
     cell.node.calls.answer(request.sender, answer)
+
+
+def _get_state(cell: Cell, _: Any) -> Any:
+    return cell.actor.state() if hasattr(cell.actor, "state") else state_of(cell.actor)
+
+
+def _replace_state(cell: Cell, change: Callable[[Any], Any]) -> Any:
+    state = change(cell.actor.state())
+    cell.actor.set_state(state)
+    return state
+
+
+def _change_code(cell: Cell, argument: tuple[Any, Any]) -> None:
+    if not cell.suspended:
+        raise RuntimeError("change_code wants a suspended process")
+    cell.actor.code_change(*argument)
+
+
+def _suspend(cell: Cell, _: Any) -> None:
+    cell.suspended = True
 
 
 def status(cell: Cell) -> Status:
@@ -135,9 +168,19 @@ def hold(cell: Cell, item: Item) -> None:
     cell.held.append(item)
 
 
-def _resume(cell: Cell) -> None:
+def _resume(cell: Cell, _: Any) -> None:
     cell.suspended = False
     if cell.held:
         cell.mailbox = deque([*cell.held, *(cell.mailbox or ())])
     cell.held = None
     cell.node.scheduler.enqueue(cell)
+
+
+_OPERATIONS: Final[dict[str, Callable[[Cell, Any], Any]]] = {
+    "get_state": _get_state,
+    "replace_state": _replace_state,
+    "change_code": _change_code,
+    "suspend": _suspend,
+    "resume": _resume,
+    "status": lambda cell, _: status(cell),
+}

@@ -41,7 +41,8 @@ class NodeCollector(Collector):
             {(k,): v for k, v in longest.items()},
         )
         yield _counter("mirliton_spawned", "Processes started", ["class"], {(k,): v for k, v in node.spawned.items()})
-        yield _counter("mirliton_exited", "Processes ended, by how", ["class", "reason"], dict(node.exited))
+        exited: dict[tuple[str, ...], float] = {(*key,): count for key, count in node.exited.items()}
+        yield _counter("mirliton_exited", "Processes ended, by how", ["class", "reason"], exited)
         for name, text, value in (
             ("mirliton_messages_sent", "Messages sent", node.messages_sent),
             ("mirliton_dead_letters", "Messages to nobody", node.dead_letters),

@@ -11,8 +11,8 @@ import asyncio
 import itertools
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final, Self
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NoReturn, Self
 
 import structlog
 
@@ -24,9 +24,11 @@ from mirliton.runtime.codec import decode, encode
 from mirliton.runtime.dossier import Dossier, Dossiers
 from mirliton.runtime.errors import (
     AlreadyStarted,
+    CodecError,
     MailboxFull,
-    NameTaken,
     NoProc,
+    PreviousIncarnation,
+    RuntimeFault,
     StartError,
     StrictModeViolation,
 )
@@ -42,7 +44,24 @@ from mirliton.runtime.timers import Timer, TimerQueue
 STOP_TIMEOUT: Final = 10.0
 """Seconds that the processes of a stopping node have, all together, before they are killed."""
 
+TASKS_TIMEOUT: Final = 1.0
+"""Seconds that the Tasks of killed processes have to leave; one that stays is reported."""
+
 ExitHook = Callable[[Cell, Any, "list[Name] | None", "Dossier | None"], None]
+
+
+class _NotStarted:
+    """Stands where the loop will be: a plain attribute is read faster than a property that checks."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+
+    def __getattr__(self, _: str) -> NoReturn:
+        raise RuntimeError(f"node {self._node} has not been started: use `async with`")
+
+
+def _not_started(node: str) -> Any:
+    return _NotStarted(node)
 
 
 class Node:
@@ -67,9 +86,11 @@ class Node:
         """The parent of every process that no other process started: at its word they shut down."""
         self.clock: Clock = clock or RealClock()
         self.strict = strict
+        self.loop: asyncio.AbstractEventLoop = _not_started(name)
+        self.scheduler: Scheduler = _not_started(name)
         self.log: structlog.stdlib.BoundLogger = structlog.get_logger("mirliton").bind(node=name)
         self.calls = Calls(self)
-        self.registry = Registry(self.calls)
+        self.registry = Registry(self)
         self.signals = Signals(self)
         self.timers = TimerQueue()
         self.dossiers = Dossiers()
@@ -77,7 +98,7 @@ class Node:
         self.thespian = PlainActors(self)
         self.on_exit: list[ExitHook] = []
         """Called with (cell, reason, names, dossier) at every death."""
-        self.strict_violations: list[StrictModeViolation] = []
+        self.strict_violations: list[CodecError] = []
         self.messages_sent = 0
         self.dead_letters = 0
         self.dropped = 0
@@ -88,8 +109,6 @@ class Node:
         self._cells: dict[int, Cell] = {}
         self._serials = itertools.count(1)
         self._refs = itertools.count(1)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._scheduler: Scheduler | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_due = 0.0
 
@@ -104,48 +123,38 @@ class Node:
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run on this loop from now on."""
-        self._loop = loop
-        self._scheduler = Scheduler(self, loop)
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            raise RuntimeError(f"node {self.name} has not been started: use `async with`")
-        return self._loop
-
-    @property
-    def scheduler(self) -> Scheduler:
-        if self._scheduler is None:
-            raise RuntimeError(f"node {self.name} has not been started: use `async with`")
-        return self._scheduler
+        self.loop = loop
+        self.scheduler = Scheduler(self, loop)
 
     async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
-        """Shut down the processes that no other process started, newest first, each with all that hangs on it.
+        """Shut down the processes that no other process is the parent of, newest first, each with all that hangs on it.
 
         What has not ended after `timeout` seconds in all is killed.
         """
-        deadline = self.loop.time() + timeout
+        ends_at = self.clock.now() + timeout
         for cell in [cell for cell in reversed(list(self._cells.values())) if cell.parent == self.root]:
             if not cell.alive:
                 continue
-            ended = self.loop.create_future()
-            self.signals.watch(cell.pid, ended)
             self.signals.exit(cell, self.root, SHUTDOWN)
-            try:
-                await asyncio.wait_for(ended, max(0.0, deadline - self.loop.time()))
-            except TimeoutError:
-                self.log.warning("killed_at_stop", pid=str(cell.pid), name=cell.label)
-                self.signals.exit(cell, cell.pid, KILL)
+            killer = self.after(ends_at - self.clock.now(), self._kill_at_stop, cell)
+            await self.wait_exit(cell.pid, None)
+            self.timers.cancel(killer)
         for cell in list(self._cells.values()):
             self.signals.exit(cell, cell.pid, KILL)
         tasks = self.scheduler.tasks - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=max(0.1, deadline - self.loop.time()))
+            _, stubborn = await asyncio.wait(tasks, timeout=TASKS_TIMEOUT)
+            for task in stubborn:
+                self.log.error("task_ignored_its_end", task=repr(task))
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
+
+    def _kill_at_stop(self, cell: Cell) -> None:
+        self.log.warning("killed_at_stop", pid=str(cell.pid), name=cell.label)
+        self.signals.exit(cell, cell.pid, KILL)
 
     # Processes
 
@@ -160,18 +169,44 @@ class Node:
 
         Raises StartError (also when init answered IGNORE, or took more than `timeout` seconds), AlreadyStarted.
         """
-        sender, wait = self.calls.open(cls.__qualname__, None, None)
-        try:
-            cell = self.create(cls, args, kwargs, name=name, starter=sender.tag)
-            pid: Pid | None = await asyncio.wait_for(wait, timeout)
-        except TimeoutError:
-            self.signals.exit(cell, cell.pid, KILL)
-            raise StartError(cls.__qualname__, "timeout") from None
-        finally:
-            self.calls.forget(sender.tag)
+        pid = await self.begin(cls, args, kwargs, name=name, timeout=timeout)
         if pid is None:
             raise StartError(cls.__qualname__, "ignore")
         return pid
+
+    async def begin(
+        self,
+        cls: type,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        name: Name | None = None,
+        keep_mail: bool = False,
+        timeout: float | None = None,
+        parent: Cell | None = None,
+        link: bool = False,
+    ) -> Pid | None:
+        """Make a process and wait until its init is done; None when it answered IGNORE. See Process.start_link."""
+        sender, wait = self.calls.open(cls.__qualname__, parent, None)
+        try:
+            cell = self.create(
+                cls, args, kwargs, name=name, keep_mail=keep_mail, parent=parent, link=link, starter=sender.tag
+            )
+            if timeout is not None:
+                self.calls.deadline(sender.tag, self.after(timeout, self.give_up_start, cell))
+            pid: Pid | None = await wait
+            return pid
+        finally:
+            self.calls.forget(sender.tag)
+
+    def give_up_start(self, cell: Cell) -> None:
+        """Its init took too long: unlink it from its starter, tell the starter, kill it."""
+        starter, cell.starter = cell.starter, 0
+        parent = self.find(cell.parent)
+        if parent is not None:
+            self.signals.unlink(parent, cell.pid)
+        self.calls.fail(starter, StartError(type(cell.actor).__qualname__, "timeout"))
+        self.signals.exit(cell, self.root, KILL)
 
     def create(
         self,
@@ -185,19 +220,19 @@ class Node:
         link: bool = False,
         starter: int = 0,
     ) -> Cell:
-        """Make a process; its init is its first message. Raises AlreadyStarted."""
-        cell = self.new_cell(cls(), parent)
+        """Make a process; its init is its first message. Raises AlreadyStarted.
+
+        Its parent is who started it with a link; otherwise it belongs to the node, which shuts it down at its own end.
+        """
+        if name is not None and (holder := self.registry.find(name)) is not None:
+            raise AlreadyStarted(cls.__qualname__, holder.pid)
+        cell = self.new_cell(cls(), parent if link else None)
         cell.starter = starter
         cell.keep_mail = keep_mail
         cell.limit = cell.actor.mailbox_limit
         cell.mailbox = deque(((Init(args, kwargs), None),))
         if name is not None:
-            try:
-                self.registry.register(name, cell)
-            except NameTaken as taken:
-                cell.alive = False
-                self._cells.pop(cell.pid.serial)
-                raise AlreadyStarted(cls.__qualname__, taken.holder) from None
+            self.registry.register(name, cell)
         if link and parent is not None:
             self.signals.join(parent, cell)
         self.spawned[cls.__qualname__] += 1
@@ -287,7 +322,7 @@ class Node:
                 self.calls.bind(sender.tag, cell)
                 self.deliver(cell, message, sender.pid)
             elif not (type(to) is Name and self.registry.park(to, self._item(message, caller))):
-                raise NoProc(to)
+                raise self._nobody(to)
             return await wait
         finally:
             self.calls.forget(sender.tag)
@@ -295,7 +330,7 @@ class Node:
     def reply(self, sender: From, value: Any) -> None:
         """Answer a call; a late or second answer is dropped."""
         if self.strict:
-            self._strict_frame(value)
+            self.check(value)
         self.calls.answer(sender, value)
 
     def deliver(self, cell: Cell, message: Any, sender: Pid | None) -> None:
@@ -315,28 +350,39 @@ class Node:
         pid = sender.pid if sender is not None else None
         return (message, pid, self._strict_frame(message)) if self.strict else (message, pid)
 
+    def _nobody(self, to: Address) -> NoProc:
+        if type(to) is Pid and to.node == self.name and to.incarnation != self.incarnation:
+            return PreviousIncarnation(to)
+        return NoProc(to)
+
     def _make_room(self, cell: Cell) -> bool:
-        match cell.actor.mailbox_overflow:
-            case "drop_oldest" if cell.mailbox:
-                cell.mailbox.popleft()
-                self.dropped += 1
-                return True
-            case "drop_newest":
-                self.dropped += 1
-                return False
-        raise MailboxFull(cell.label, cell.limit)
+        """Whether one more message may go into a mailbox that is at its bound."""
+        if cell.actor.mailbox_overflow == "drop_oldest" and (oldest := cell.take_oldest()) is not None:
+            self.dropped += 1
+            if type(oldest[0]) is Call:
+                self.calls.fail_with(oldest[0].sender.tag, lambda target: MailboxFull(target, cell.limit))
+            return True
+        if cell.actor.mailbox_overflow == "refuse":
+            raise MailboxFull(cell.label, cell.limit)
+        self.dropped += 1
+        return False
 
     def _dead_letter(self, to: Address, message: Any) -> None:
         self.dead_letters += 1
         self.thespian.dead_letter(to, message)
 
     def _strict_frame(self, message: Any) -> bytes | None:
-        if not self.thespian.in_codec(message):
-            return None
-        frame = encode(message)
+        return self.check(message) if self.thespian.in_codec(message) else None
+
+    def check(self, value: Any) -> bytes:
+        """The frame of a value that must come out of the codec as it went in.
+
+        Raises NotSerialisable, or StrictModeViolation, which is noted as well.
+        """
+        frame = encode(value)
         copy = decode(frame)
-        if copy != message or type(copy) is not type(message):
-            violation = StrictModeViolation(message, copy)
+        if copy != value or type(copy) is not type(value):
+            violation = StrictModeViolation(value, copy)
             self.strict_violations.append(violation)
             raise violation
         return frame
@@ -350,10 +396,16 @@ class Node:
             self.signals.exit(cell, sender or Pid(self.name, self.incarnation, -1), reason)
 
     async def wait_exit(self, target: Address, timeout: float | None = 5.0) -> Any:
-        """Wait until a process has ended, `timeout` seconds at most; its exit reason ("noproc" when there is none)."""
+        """Wait until a process has ended; its exit reason ("noproc" when there is none).
+
+        Raises TimeoutError after `timeout` seconds of real time.
+        """
         future = self.loop.create_future()
-        self.signals.watch(target, future)
-        return await asyncio.wait_for(future, timeout)
+        monitor = self.signals.watch(target, future)
+        try:
+            return await asyncio.wait_for(future, timeout)
+        finally:
+            self.signals.unwatch(monitor)
 
     def new_ref(self) -> Ref:
         return Ref(self.name, next(self._refs))
@@ -370,8 +422,13 @@ class Node:
         fired = False
         while (timer := self.timers.pop_due(self.clock.now())) is not None:
             callback, timer.callback = timer.callback, None
+            argument, timer.argument = timer.argument, None
             assert callback is not None
-            callback(timer.argument)
+            try:
+                callback(argument)
+            except RuntimeFault as error:
+                # A full mailbox, say. The other deadlines must not suffer.
+                self.log.warning("timer_failed", error=str(error))
             fired = True
         return fired
 
@@ -383,21 +440,9 @@ class Node:
 
     def _ring(self) -> None:
         self._alarm = None
-        self.fire_due()
-        due = self.timers.next_due()
-        if due is not None:
-            self._set_alarm(due)
-
-    def background(self, cell: Cell, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` beside a process and cancel it when the process ends."""
-        task = self.scheduler.track(work)
-        ended = self.loop.create_future()
-        ref = self.signals.watch(cell.pid, ended)
-        ended.add_done_callback(lambda _: task.cancel())
-
-        def done(_: asyncio.Task[Any]) -> None:
-            work.close()
-            if cell.monitored_by is not None:
-                cell.monitored_by.pop(ref.serial, None)
-
-        task.add_done_callback(done)
+        try:
+            self.fire_due()
+        finally:
+            due = self.timers.next_due()
+            if due is not None:
+                self._set_alarm(due)

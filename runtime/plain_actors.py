@@ -13,7 +13,7 @@ from thespian.actors import ActorExitRequest, ActorSystemMessage, DeadEnvelope, 
 
 from mirliton.runtime.addresses import Address, Name, Pid
 from mirliton.runtime.errors import NameTaken
-from mirliton.runtime.protocol import ExitSignal, Init, SystemRequest
+from mirliton.runtime.protocol import LOCAL, ExitSignal
 from mirliton.runtime.reasons import NORMAL, reason_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class PlainActors:
 
     def in_codec(self, message: Any) -> bool:
         """Whether strict mode concerns the message: some never leave their node."""
-        if isinstance(message, Init | SystemRequest):
+        if isinstance(message, LOCAL):
             return False
         return not isinstance(message, ActorSystemMessage) or isinstance(message, ExitSignal)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from thespian.actors import Actor
@@ -10,10 +10,11 @@ from thespian.actors import Actor
 from mirliton.runtime.addresses import Address, Name, Pid
 from mirliton.runtime.codec import register_process_class
 from mirliton.runtime.dossier import state_of
-from mirliton.runtime.errors import CallingSelf, Exit, StartError
-from mirliton.runtime.protocol import Call, Cast, Completed, From, Init, Ref, TimerFired
-from mirliton.runtime.reasons import KILL, reason_of
-from mirliton.runtime.waits import Wait
+from mirliton.runtime.errors import AlreadyStarted, CallingSelf, Exit
+from mirliton.runtime.protocol import Call, Cast, From, Init, Ref, TimerFired
+from mirliton.runtime.reasons import reason_of
+from mirliton.runtime.timers import TimerRef
+from mirliton.runtime.waits import Beside, Notice, Wait
 
 if TYPE_CHECKING:
     import structlog
@@ -22,16 +23,6 @@ if TYPE_CHECKING:
     from mirliton.runtime.node import Node
 
 P = TypeVar("P", bound="Process")
-
-
-class TimerRef:
-    """A timer that a process has set; give it to `cancel_timer`."""
-
-    __slots__ = ("ref", "timer")
-
-    def __init__(self, ref: Ref, timer: Any) -> None:
-        self.ref = ref
-        self.timer = timer
 
 
 class Process(Actor):
@@ -68,7 +59,7 @@ class Process(Actor):
 
     @property
     def parent(self) -> Pid:
-        """Who started this process; the node itself (`node.root`) where no process did."""
+        """Who started this process with a link, and is obeyed; else the node itself (`node.root`)."""
         return self._myRef.parent
 
     @property
@@ -94,19 +85,22 @@ class Process(Actor):
     # Messages
 
     def send(self, to: Address, message: Any) -> None:
-        """Send a message: it arrives at the receiver's `handle_info`. Never fails; mail to nobody is counted."""
+        """Send a message: it arrives at the receiver's `handle_info`. Mail to nobody is counted and gone.
+
+        Raises MailboxFull where the receiver has a bounded mailbox that refuses.
+        """
         cell = self._cell
         cell.node.send(to, message, cell)
 
     def cast(self, to: Address, request: Any) -> None:
-        """Send a request that has no answer: it arrives at `handle_cast`."""
+        """Send a request that has no answer: it arrives at `handle_cast`. Raises as `send` does."""
         cell = self._cell
         cell.node.send(to, Cast(request), cell)
 
     async def call(self, to: Address, request: Any, timeout: float | None = 5.0) -> Any:
         """Send a request and wait for its answer, `timeout` seconds at most (None: for ever).
 
-        Raises NoProc, CallTimeout, ServerDied or CallingSelf. A late answer is dropped.
+        Raises NoProc, CallTimeout, ServerDied or CallingSelf, or MailboxFull. A late answer is dropped.
         """
         cell = self._cell
         if cell.node.find(to) is cell:
@@ -150,7 +144,38 @@ class Process(Actor):
         Raises StartError with the reason, AlreadyStarted, or StartError("timeout") after `timeout` seconds, when the
         child has been killed. As in OTP a starter that does not trap exits dies of a failed linked start.
         """
-        return await self._start(cls, args, kwargs, name, keep_mail, timeout, link=True)
+        cell = self._cell
+        return await cell.node.begin(
+            cls, args, kwargs, name=name, keep_mail=keep_mail, timeout=timeout, parent=cell, link=True
+        )
+
+    def start_link_later(
+        self,
+        cls: type[P],
+        *args: Any,
+        tag: Any,
+        name: Name | None = None,
+        keep_mail: bool = False,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Pid:
+        """`start_link` whose outcome comes as a Completed(tag, value, error) message.
+
+        `value` is the Pid or None (IGNORE), `error` the reason why it did not start. Raises AlreadyStarted.
+        """
+        cell = self._cell
+        node = cell.node
+        sender, _ = node.calls.open(cls.__qualname__, cell, None, Notice(cell, tag))
+        try:
+            child = node.create(
+                cls, args, kwargs, name=name, keep_mail=keep_mail, parent=cell, link=True, starter=sender.tag
+            )
+        except AlreadyStarted:
+            node.calls.forget(sender.tag)
+            raise
+        if timeout is not None:
+            node.calls.deadline(sender.tag, node.after(timeout, node.give_up_start, child))
+        return child.pid
 
     async def start(
         self,
@@ -162,50 +187,17 @@ class Process(Actor):
         **kwargs: Any,
     ) -> Pid | None:
         """`start_link` without the link."""
-        return await self._start(cls, args, kwargs, name, keep_mail, timeout, link=False)
-
-    async def _start(
-        self,
-        cls: type[P],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        name: Name | None,
-        keep_mail: bool,
-        timeout: float | None,
-        *,
-        link: bool,
-    ) -> Pid | None:
         cell = self._cell
-        node = cell.node
-        sender, wait = node.calls.open(cls.__qualname__, cell, None)
-        timer = None
-        try:
-            child = node.create(
-                cls, args, kwargs, name=name, keep_mail=keep_mail, parent=cell, link=link, starter=sender.tag
-            )
-            if timeout is not None:
-                timer = node.after(timeout, self._start_timed_out, (child.pid, sender.tag, link))
-            pid: Pid | None = await wait
-            return pid
-        finally:
-            node.calls.forget(sender.tag)
-            if timer is not None:
-                node.timers.cancel(timer)
-
-    def _start_timed_out(self, argument: tuple[Pid, int, bool]) -> None:
-        pid, tag, link = argument
-        node = self._myRef.node
-        if link:
-            node.signals.unlink(self._myRef, pid)
-        node.calls.fail(tag, StartError(pid, "timeout"))
-        node.exit(pid, KILL)
+        return await cell.node.begin(cls, args, kwargs, name=name, keep_mail=keep_mail, timeout=timeout, parent=cell)
 
     # Signals
 
     def link(self, pid: Pid) -> None:
-        """Share an abnormal end with `pid`, both ways."""
+        """Share an abnormal end with `pid`, both ways.
+
+        When there is no such process: an ExitSignal `noproc` for one that traps exits, else raises NoProc.
+        """
         self._cell.node.signals.link(self._cell, pid)
-        self._check_alive()
 
     def unlink(self, pid: Pid) -> None:
         """Undo `link`, from either side."""
@@ -229,9 +221,9 @@ class Process(Actor):
         """Send an exit signal; "kill" cannot be trapped. To end oneself, `raise Exit(reason)`."""
         cell = self._cell
         cell.node.exit(to, reason, cell.pid)
-        self._check_alive()
+        self.__check_alive()
 
-    def _check_alive(self) -> None:
+    def __check_alive(self) -> None:
         cell = self._myRef
         if not cell.alive:
             raise Exit(cell.reason)
@@ -258,40 +250,24 @@ class Process(Actor):
         A Name is looked up when the time has come.
         """
         cell = self._cell
-        return self._arm(delay, lambda: cell.node.send(to, message, cell))
+        node = cell.node
+        target = node.find(to) if type(to) is Pid and to.node == node.name else cell
+        return TimerRef.arm(cell, delay, lambda: node.send(to, message, cell), target)
 
     def start_timer(self, delay: float, message: Any) -> TimerRef:
         """Be sent TimerFired(ref, message) in `delay` seconds."""
         cell = self._cell
         ref = cell.node.new_ref()
-        return self._arm(delay, lambda: cell.node.deliver(cell, TimerFired(ref, message), cell.pid), ref)
-
-    def _arm(self, delay: float, action: Any, ref: Ref | None = None) -> TimerRef:
-        cell = self._cell
-        ref = ref or cell.node.new_ref()
-
-        def fire(_: Any) -> None:
-            if cell.timers is not None:
-                cell.timers.discard(timer)
-            action()
-
-        timer = cell.node.after(delay, fire, None)
-        if cell.timers is None:
-            cell.timers = set()
-        cell.timers.add(timer)
-        return TimerRef(ref, timer)
+        return TimerRef.arm(cell, delay, lambda: cell.node.deliver(cell, TimerFired(ref, message), cell.pid), cell, ref)
 
     def cancel_timer(self, timer: TimerRef) -> float | None:
-        """Seconds that were left, or None when it had fired or was cancelled."""
-        cell = self._cell
+        """Seconds that were left, or None when it had fired, was cancelled or died with its target."""
         left = self.read_timer(timer)
-        if cell.timers is not None:
-            cell.timers.discard(timer.timer)
-        cell.node.timers.cancel(timer.timer)
+        timer.cancel()
         return left
 
     def read_timer(self, timer: TimerRef) -> float | None:
-        """Seconds left, or None when it has fired or was cancelled."""
+        """Seconds left, or None when it has fired, was cancelled or died with its target."""
         if not timer.timer.pending:
             return None
         return max(0.0, float(timer.timer.due - self._cell.node.clock.now()))
@@ -300,38 +276,36 @@ class Process(Actor):
         """Take no message for that long. Signals still act."""
         cell = self._cell
         wait = Wait(cell)
-        timer = cell.node.after(seconds, wait.resolve, None)
+        timer = cell.node.after(seconds, wait.resolve)
         try:
             await wait
         finally:
             cell.node.timers.cancel(timer)
+
+    def own(self, close: Callable[[], object]) -> None:
+        """Have `close()` called when this process ends, however it ends, before anybody hears of it.
+
+        As Erlang closes the ports of a dead process: a listening socket must be free before the successor binds it, and
+        a kill runs no terminate. It must not wait; what it raises is logged. The last owned is closed first.
+        """
+        cell = self._cell
+        if cell.owned is None:
+            cell.owned = []
+        cell.owned.append(close)
 
     def background(self, awaitable: Awaitable[Any], tag: Any) -> None:
         """Run foreign work beside this process; it ends as a Completed(tag, value, error) message.
 
         The work is cancelled when the process ends.
         """
-        cell = self._cell
-        node = cell.node
-
-        async def work() -> None:
-            try:
-                value = await awaitable
-            except Exception as error:  # noqa: BLE001 - handed to the process
-                done = Completed(tag, None, reason_of(error))
-            else:
-                done = Completed(tag, value)
-            if cell.alive:
-                node.deliver(cell, done, cell.pid)
-
-        node.background(cell, work())
+        Beside(self._cell, awaitable, tag).start()
 
     # What the scheduler calls
 
-    def _begin(self, message: Init) -> Any:
+    def _runtime_begin(self, message: Init) -> Any:
         raise NotImplementedError
 
-    def _failed(self, error: BaseException) -> None:
+    def _runtime_failed(self, error: BaseException) -> None:
         """An exception came out of a handler."""
         cell = self._myRef
         cell.node.signals.die(cell, reason_of(error))

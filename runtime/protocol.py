@@ -58,6 +58,7 @@ class ExitSignal(ChildActorExited):
     """
 
     __slots__ = ("reason", "sender")
+    __match_args__ = ("sender", "reason")
 
     def __init__(self, sender: Pid, reason: Any) -> None:
         super().__init__(sender)
@@ -109,8 +110,17 @@ class Init:
         self.kwargs = kwargs
 
 
+class Proceed:
+    """`then=Continue(argument)`: put before all other mail of the process. Never leaves its node."""
+
+    __slots__ = ("argument",)
+
+    def __init__(self, argument: Any) -> None:
+        self.argument = argument
+
+
 class SystemRequest:
-    """A `sys` request (see introspect.py): joins the mailbox at its end, is served while suspended, never leaves its node."""
+    """A `sys` request (see introspect.py): joins the mailbox at its end, served while suspended, never sent away."""
 
     __slots__ = ("argument", "operation", "sender")
 
@@ -118,3 +128,10 @@ class SystemRequest:
         self.operation = operation
         self.argument = argument
         self.sender = sender
+
+
+SIGNALS: Final = (Down, ExitSignal, Init, Proceed, SystemRequest, TimerFired, Idle, Completed)
+"""Mail that is the process's own affair: no bound keeps it out, and no successor inherits it."""
+
+LOCAL: Final = (Init, Proceed, SystemRequest, Completed)
+"""Mail that never leaves its node, so that its contents need not be able to."""

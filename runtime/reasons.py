@@ -42,8 +42,9 @@ class Crash:
     text: str
     frames: tuple[tuple[str, int, str], ...] = ()
 
-    def traceback(self) -> str:
-        lines = [f"{self.kind}: {self.text}"]
+    def traceback(self, longest: int = 10_000) -> str:
+        """The traceback as text, with at most `longest` characters of the error's own."""
+        lines = [f"{self.kind}: {self.text[:longest]}"]
         for file, line, function in self.frames:
             lines.append(f'  File "{file}", line {line}, in {function}')
             source = linecache.getline(file, line).strip()

@@ -14,20 +14,25 @@ from mirliton.runtime.errors import NameNotRegistered, NameTaken, NoProc
 from mirliton.runtime.protocol import Call
 
 if TYPE_CHECKING:
-    from mirliton.runtime.calls import Calls
     from mirliton.runtime.cell import Cell, Item
+    from mirliton.runtime.node import Node
+    from mirliton.runtime.timers import Timer
 
 PARKED_LIMIT: Final = 10_000
 """Messages kept for one name while nobody holds it; beyond it the oldest are dropped and counted."""
+PARKED_FOR: Final = 30.0
+"""Seconds a name stays reserved: its supervisor may have been killed as well, and then nobody gives it up."""
 
 
 class Registry:
     """Who holds which name on this node."""
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._calls = node.calls
         self._cells: dict[Name, Cell] = {}
         self._parked: dict[Name, deque[Item]] = {}
+        self._expiries: dict[Name, Timer] = {}
         self.parked_dropped = 0
 
     def __len__(self) -> int:
@@ -57,11 +62,9 @@ class Registry:
             raise NoProc(cell.pid)
         self._cells[name] = cell
         cell.names = [*(cell.names or ()), name]
-        parked = self._parked.pop(name, None)
+        parked = self._unpark(name)
         # A kept call whose caller has gone or timed out is dropped.
-        mail = [
-            item for item in parked or () if type(item[0]) is not Call or self._calls.bind(item[0].sender.tag, cell)
-        ]
+        mail = [item for item in parked if type(item[0]) is not Call or self._calls.bind(item[0].sender.tag, cell)]
         if mail:
             cell.mailbox = deque([*(cell.mailbox or ()), *mail])
             cell.node.scheduler.enqueue(cell)
@@ -78,6 +81,7 @@ class Registry:
     def reserve(self, name: Name, mail: list[Item]) -> None:
         """Keep `mail`, and what comes for `name`, for its next holder."""
         self._parked[name] = deque(mail, maxlen=PARKED_LIMIT)
+        self._expiries[name] = self._node.after(PARKED_FOR, self._expire, name)
 
     def park(self, name: Name, item: Item) -> bool:
         """Keep one message for the next holder of a reserved name. False when the name is not reserved."""
@@ -86,6 +90,7 @@ class Registry:
             return False
         if len(parked) == PARKED_LIMIT:
             self.parked_dropped += 1
+            self._lose(parked[0])
         parked.append(item)
         return True
 
@@ -98,11 +103,23 @@ class Registry:
 
     def release(self, name: Name) -> int:
         """Give a reservation up: calls among the parked mail fail with NoProc. How much mail nobody will read."""
-        mail = self._parked.pop(name, ())
+        mail = self._unpark(name)
         for item in mail:
-            if type(item[0]) is Call:
-                self._calls.fail_with(item[0].sender.tag, NoProc)
+            self._lose(item)
         return len(mail)
+
+    def _expire(self, name: Name) -> None:
+        self.release(name)
+
+    def _unpark(self, name: Name) -> deque[Item]:
+        timer = self._expiries.pop(name, None)
+        if timer is not None:
+            self._node.timers.cancel(timer)
+        return self._parked.pop(name, deque())
+
+    def _lose(self, item: Item) -> None:
+        if type(item[0]) is Call:
+            self._calls.fail_with(item[0].sender.tag, NoProc)
 
     def forget(self, cell: Cell) -> None:
         """The process is gone: free its names."""

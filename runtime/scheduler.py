@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mirliton.runtime import introspect
 from mirliton.runtime.codec import encode
-from mirliton.runtime.errors import StrictModeViolation
+from mirliton.runtime.errors import Exit, StrictModeViolation
 from mirliton.runtime.protocol import ExitSignal, Init, SystemRequest
 from mirliton.runtime.reasons import NORMAL
 from mirliton.runtime.waits import Receive, Wait
@@ -60,6 +60,10 @@ class Scheduler:
         cell.busy = False
         cell.resume = (value, error)
         self.enqueue(cell)
+
+    def tracks(self, task: asyncio.Task[Any] | None) -> bool:
+        """Whether it is one of the Tasks that `track` started."""
+        return task in self._tasks
 
     def track(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run a coroutine in a Task that the scheduler knows of."""
@@ -138,32 +142,36 @@ class Scheduler:
         finally:
             self.current = before
         if cell.alive:
-            if not cell.mailbox:
-                cell.mailbox = None
-                if cell.resume is not None:
+            if cell.mailbox:
+                if not cell.busy and (cell.coroutine is None or handled == MESSAGES_PER_TURN):
                     self.enqueue(cell)
-            elif not cell.busy and (cell.wait is None or handled == MESSAGES_PER_TURN):
-                self.enqueue(cell)
+            else:
+                cell.mailbox = None
+                if handled == MESSAGES_PER_TURN and cell.coroutine is not None and not cell.busy:
+                    self.enqueue(cell)
         return handled
 
     def _handle(self, cell: Cell, item: Item) -> None:
         message = item[0]
         kind = type(message)
         if kind is SystemRequest:
-            introspect.serve(cell, message)
+            self._serve(cell, item)
             return
         if cell.suspended and not _from_parent(cell, message):
             introspect.hold(cell, item)
             return
-        if len(item) == 3:
-            self._verify(item)
         cell.last = item
         cell.handled += 1
         try:
+            if len(item) == 3:
+                self._verify(item)
             actor = cell.actor
-            result = actor._begin(message) if kind is Init else actor.receiveMessage(message, item[1])
+            result = actor._runtime_begin(message) if kind is Init else actor.receiveMessage(message, item[1])
             if type(result) is _Coroutine:
-                self.run_task(cell, result)
+                if cell.alive:
+                    self.run_task(cell, result)
+                else:
+                    result.close()
                 return
         except KeyboardInterrupt:
             raise
@@ -172,6 +180,13 @@ class Scheduler:
                 self._failed(cell, error)
             return
         cell.last = None
+
+    def _serve(self, cell: Cell, item: Item) -> None:
+        try:
+            introspect.serve(cell, item[0])
+        except Exit as stop:
+            cell.last = item
+            self._failed(cell, stop)
 
     def _advance(self, cell: Cell) -> bool:
         """Resume a coroutine process once. False when it has nothing to go on with."""
@@ -186,13 +201,8 @@ class Scheduler:
             assert isinstance(wait, Receive)
             item = self._select(cell, wait)
             if item is None:
-                if wait.poll and cell.alive:
-                    wait.fail(TimeoutError("nothing that matches is there"))
-                    return True
-                return False
-            if wait.timer is not None:
-                self.node.timers.cancel(wait.timer)
-            wait.done = True
+                return cell.resume is not None
+            wait.finish()
             cell.wait = None
             cell.last = item
             cell.handled += 1
@@ -214,6 +224,7 @@ class Scheduler:
 
     def _wait_for(self, cell: Cell, coroutine: Coroutine[Any, Any, None], waited: Any) -> None:
         if not cell.alive:
+            cell.coroutine = None
             close(cell, coroutine)
         elif isinstance(waited, Wait):
             cell.wait = waited
@@ -225,44 +236,58 @@ class Scheduler:
             cell.resume = (None, fault)
 
     def _select(self, cell: Cell, wait: Receive) -> Item | None:
-        """The first message that the receive accepts, taken out of the mailbox."""
-        saved = cell.saved
-        if saved and not wait.scanned and not cell.suspended:
-            for index, item in enumerate(saved):
-                if wait.accepts(item[0]):
-                    del saved[index]
-                    return item
-            wait.scanned = True
-        mailbox = cell.mailbox
-        while mailbox:
-            item = mailbox.popleft()
-            message = item[0]
-            if type(message) is SystemRequest:
-                introspect.serve(cell, message)
-                if not cell.alive:
-                    return None
-                continue
-            if cell.suspended and not _from_parent(cell, message):
-                introspect.hold(cell, item)
-                continue
-            if len(item) == 3:
-                self._verify(item)
-            if wait.accepts(message):
-                return item
-            if cell.saved is None:
-                cell.saved = []
-            cell.saved.append(item)
+        """The first message that the receive accepts, taken out of the mailbox. None also when the receive failed."""
+        try:
+            saved = cell.saved
+            if saved and not wait.scanned and not cell.suspended:
+                for index, item in enumerate(saved):
+                    if wait.accepts(item[0]):
+                        del saved[index]
+                        return item
+                wait.scanned = True
+            mailbox = cell.mailbox
+            while mailbox:
+                item = mailbox[0]
+                message = item[0]
+                if type(message) is SystemRequest:
+                    mailbox.popleft()
+                    introspect.serve(cell, message)
+                    if not cell.alive:
+                        return None
+                    mailbox = cell.mailbox
+                elif cell.suspended and not _from_parent(cell, message):
+                    introspect.hold(cell, mailbox.popleft())
+                else:
+                    if len(item) == 3:
+                        self._verify(item)
+                    accepted = wait.accepts(message)  # one that raises loses nothing
+                    mailbox.popleft()
+                    if accepted:
+                        return item
+                    if cell.saved is None:
+                        cell.saved = []
+                    cell.saved.append(item)
+            if wait.last_look and not cell.suspended:
+                self._fail(cell, wait, wait.nothing_came())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a predicate of the process raised: so does its receive
+            self._fail(cell, wait, error)
         return None
 
+    def _fail(self, cell: Cell, wait: Receive, error: BaseException) -> None:
+        wait.finish()
+        self.wake(cell, None, error)
+
     def _failed(self, cell: Cell, error: BaseException) -> None:
-        failed = getattr(cell.actor, "_failed", None)
+        failed = getattr(cell.actor, "_runtime_failed", None)
         if failed is not None:
             failed(error)
         else:
             self.node.thespian.failed(cell, error)
 
     def _verify(self, item: Item) -> None:
-        if encode(item[0]) != item[2]:
+        if item[2] is not None and encode(item[0]) != item[2]:
             violation = StrictModeViolation(item[0], "something else than was sent: it was changed after the send")
             self.node.strict_violations.append(violation)
             raise violation
@@ -281,9 +306,11 @@ def close(cell: Cell, coroutine: Coroutine[Any, Any, None]) -> None:
     """End the coroutine of a dead process; its `finally` blocks run, but may not wait."""
     try:
         coroutine.close()
-    except RuntimeError as error:
-        cell.node.log.warning("process_ignored_its_end", pid=str(cell.pid), error=str(error))
-    except Exception as error:  # noqa: BLE001 - a dead process has nobody left to tell
+    except Exit:
+        return  # what it tried was refused, since it is dead
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a dead process has nobody left to tell
         cell.node.log.warning("cleanup_failed", pid=str(cell.pid), error=repr(error))
 
 

@@ -13,26 +13,14 @@ from typing import TYPE_CHECKING, Any
 from mirliton.runtime.addresses import Address, Name, Pid
 from mirliton.runtime.cell import Cell, Monitor
 from mirliton.runtime.dossier import Dossier
-from mirliton.runtime.errors import ServerDied, StartError
-from mirliton.runtime.protocol import (
-    Call,
-    Completed,
-    Down,
-    ExitSignal,
-    Idle,
-    Init,
-    Ref,
-    SystemRequest,
-    TimerFired,
-)
-from mirliton.runtime.reasons import KILL, KILLED, NOPROC, NORMAL, is_quiet
+from mirliton.runtime.errors import CodecError, Exit, NoProc, ServerDied, StartError
+from mirliton.runtime.protocol import SIGNALS, Call, Down, ExitSignal, Ref
+from mirliton.runtime.reasons import KILL, KILLED, NOPROC, NORMAL, Crash, is_quiet
 from mirliton.runtime.scheduler import close
+from mirliton.runtime.waits import Io, Receive
 
 if TYPE_CHECKING:
     from mirliton.runtime.node import Node
-
-_OWN = (Down, ExitSignal, Init, SystemRequest, TimerFired, Idle, Completed)
-"""Mail that concerns the process that died and nobody after it."""
 
 
 class Signals:
@@ -46,23 +34,25 @@ class Signals:
     # Links
 
     def link(self, cell: Cell, to: Pid) -> None:
-        """Link two processes. To a dead one: a trapping process gets its exit `noproc`, another one dies of it."""
+        """Link two processes. To a dead one: a trapping process gets its exit `noproc`, another one a NoProc raised."""
         peer = self.node.find(to)
         if peer is cell:
             return
-        if peer is None:
+        if peer is not None:
+            self.join(cell, peer)
+        elif cell.trap:
             self.exit(cell, to, NOPROC, by_link=True)
-            return
-        self.join(cell, peer)
+        else:
+            raise NoProc(to)
 
     @staticmethod
     def join(cell: Cell, peer: Cell) -> None:
         if cell.links is None:
-            cell.links = set()
+            cell.links = {}
         if peer.links is None:
-            peer.links = set()
-        cell.links.add(peer)
-        peer.links.add(cell)
+            peer.links = {}
+        cell.links[peer] = None
+        peer.links[cell] = None
 
     def unlink(self, cell: Cell, to: Pid) -> None:
         """After this no exit of that link arrives; one already in the mailbox stays."""
@@ -70,9 +60,9 @@ class Signals:
         if peer is None:
             return
         if cell.links is not None:
-            cell.links.discard(peer)
+            cell.links.pop(peer, None)
         if peer.links is not None:
-            peer.links.discard(cell)
+            peer.links.pop(cell, None)
 
     # Monitors
 
@@ -90,15 +80,21 @@ class Signals:
             cell.monitors[ref.serial] = monitor
         return ref
 
-    def watch(self, target: Address, future: asyncio.Future[Any]) -> Ref:
-        """Let a future outside all processes have the exit reason."""
-        ref = self.node.new_ref()
+    def watch(self, target: Address, future: asyncio.Future[Any]) -> Monitor | None:
+        """Let a future outside all processes have the exit reason; at once, and with no Monitor, for a dead one."""
         watched = self.node.find(target)
         if watched is None:
             future.set_result(NOPROC)
-        else:
-            self._watch(Monitor(ref, watched, target, future=future))
-        return ref
+            return None
+        monitor = Monitor(self.node.new_ref(), watched, target, future=future)
+        self._watch(monitor)
+        return monitor
+
+    @staticmethod
+    def unwatch(monitor: Monitor | None) -> None:
+        """Undo `watch`."""
+        if monitor is not None and monitor.watched.monitored_by is not None:
+            monitor.watched.monitored_by.pop(monitor.ref.serial, None)
 
     @staticmethod
     def _watch(monitor: Monitor) -> None:
@@ -124,32 +120,40 @@ class Signals:
         """Deliver an exit signal (the table of "Exit signals" in the OTP reference)."""
         if not cell.alive:
             return
+        if by_link is False and self.node.strict:
+            self.node.check(reason)
         if reason == KILL and not by_link:
-            self.die(cell, KILLED)
+            self.die(cell, KILLED, sender)
         elif cell.trap:
             self.node.deliver(cell, ExitSignal(sender, reason), sender)
         elif reason != NORMAL or (sender == cell.pid and not by_link):
-            self.die(cell, reason)
+            self.die(cell, reason, sender)
 
-    def die(self, cell: Cell, reason: Any) -> None:
-        """End a process: nothing of it runs, sends or waits any more, and everybody concerned hears of it."""
+    def die(self, cell: Cell, reason: Any, sender: Pid | None = None) -> None:
+        """End a process: nothing of it runs, sends or waits any more, and everybody concerned hears of it.
+
+        `sender` is whose exit signal it dies of, if it dies of one.
+        """
         if not cell.alive:
             return
+        node = self.node
+        if node.strict:
+            reason = self._sendable(reason)
         cell.alive = False
         cell.reason = reason
-        node = self.node
         node.ended(cell)
         dossier = None
         if not is_quiet(reason):
-            dossier = node.dossiers.add(Dossier.of(cell, reason, node.clock.time()))
+            dossier = node.dossiers.add(Dossier.of(cell, reason, node.clock.time(), self._name_of(sender)))
         names = cell.names
         node.registry.forget(cell)
         if cell.keep_mail and names:
             self._keep_mail(cell, names[0])
         self._stop_running(cell)
+        self._close_owned(cell)
         self._fail_calls(cell, reason)
-        for timer in cell.timers or ():
-            node.timers.cancel(timer)
+        for timer in tuple(cell.timers or ()):
+            timer.cancel()
         cell.timers = None
         if cell.starter:
             node.calls.fail(cell.starter, StartError(type(cell.actor).__qualname__, reason))
@@ -158,7 +162,7 @@ class Signals:
         links, cell.links = cell.links, None
         for peer in links or ():
             if peer.links is not None:
-                peer.links.discard(cell)
+                peer.links.pop(cell, None)
             self._links_to_fire.append((peer, cell.pid, reason))
         node.thespian.ended(cell)
         # No reference cycle may be left behind: a dead process costs no garbage collection.
@@ -167,8 +171,35 @@ class Signals:
         cell.mailbox = cell.saved = cell.held = None
         cell.last = None
         for hook in node.on_exit:
-            hook(cell, reason, names, dossier)
+            try:
+                hook(cell, reason, names, dossier)
+            except Exception:
+                node.log.exception("exit_hook_failed", pid=str(cell.pid))
         self._fire_links()
+
+    def _name_of(self, pid: Pid | None) -> str:
+        if pid is None:
+            return ""
+        cell = self.node.find(pid)
+        return f"{cell.label} {pid}" if cell is not None else str(pid)
+
+    def _close_owned(self, cell: Cell) -> None:
+        owned, cell.owned = cell.owned, None
+        for release in reversed(owned or ()):
+            try:
+                release()
+            except (Exception, Exit):
+                self.node.log.exception("owned_resource_not_closed", pid=str(cell.pid))
+
+    def _sendable(self, reason: Any) -> Any:
+        """Strict mode: an exit reason has to be able to travel. One that is not is noted and told in words."""
+        try:
+            self.node.check(reason)
+        except CodecError as error:
+            if error not in self.node.strict_violations:
+                self.node.strict_violations.append(error)
+            return Crash(type(error).__qualname__, f"the exit reason {reason!r} cannot travel")
+        return reason
 
     def _fire_links(self) -> None:
         # A loop, not a recursion: a chain of a hundred thousand links falls like dominoes.
@@ -217,21 +248,24 @@ class Signals:
 
     def _keep_mail(self, cell: Cell, name: Name) -> None:
         """Leave the mail to the successor, but for what a handler was at work on: it may be what killed it."""
-        kept = [item for item in cell.all_mail() if item is not cell.last and not isinstance(item[0], _OWN)]
+        kept = [item for item in cell.all_mail() if item is not cell.last and not isinstance(item[0], SIGNALS)]
         self.node.registry.reserve(name, kept)
 
     def _stop_running(self, cell: Cell) -> None:
         wait, cell.wait = cell.wait, None
         cell.resume = None
-        if wait is not None:
+        if type(wait) is Receive:
+            wait.finish()
+        elif wait is not None:
             wait.done = True
-            io_task = getattr(wait, "task", None)
-            if io_task is not None:
-                io_task.cancel()
+            if type(wait) is Io and wait.task is not None:
+                wait.task.cancel()
+        for beside in cell.beside or ():
+            beside.cancel()
         coroutine = cell.coroutine
         if coroutine is not None and not getattr(coroutine, "cr_running", False):
             cell.coroutine = None
             close(cell, coroutine)
         task, cell.task = cell.task, None
-        if task is not None and task is not asyncio.current_task(self.node.loop):
-            task.cancel()
+        if task is not None:
+            task.cancel()  # also its own: it goes no further than its next await

@@ -9,7 +9,11 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mirliton.runtime.cell import Cell
+    from mirliton.runtime.protocol import Ref
 
 
 class Timer:
@@ -72,3 +76,47 @@ class TimerQueue:
         if due is None or due > now:
             return None
         return heapq.heappop(self._heap)
+
+
+class TimerRef:
+    """A timer that a process has set; give it to `cancel_timer`. It dies with its owner, and with its target."""
+
+    __slots__ = ("owner", "ref", "target", "timer")
+
+    def __init__(self, ref: Ref, timer: Timer, owner: Cell, target: Cell | None) -> None:
+        self.ref = ref
+        self.timer = timer
+        self.owner = owner
+        self.target = target
+        for cell in (owner, target):
+            if cell is not None:
+                if cell.timers is None:
+                    cell.timers = set()
+                cell.timers.add(self)
+
+    @classmethod
+    def arm(
+        cls, owner: Cell, delay: float, action: Callable[[], None], target: Cell | None, ref: Ref | None = None
+    ) -> TimerRef:
+        """Do `action` in `delay` seconds. Without a `target` (a Pid that is dead by now) the timer is dead too."""
+        node = owner.node
+
+        def fire(made: TimerRef) -> None:
+            made.let_go()
+            action()
+
+        timer = node.after(delay, fire)
+        timer.argument = made = cls(ref or node.new_ref(), timer, owner, target)
+        if target is None:
+            made.cancel()
+        return made
+
+    def let_go(self) -> None:
+        """It has fired or is cancelled: nobody has to keep it."""
+        for cell in (self.owner, self.target):
+            if cell is not None and cell.timers is not None:
+                cell.timers.discard(self)
+
+    def cancel(self) -> None:
+        self.let_go()
+        self.owner.node.timers.cancel(self.timer)

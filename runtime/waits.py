@@ -1,7 +1,7 @@
 """What a process can wait for. One object serves both ways of running code:
 
 in a coroutine process the scheduler drives the coroutine itself and sees the object yielded (no Task, no Future);
-in a Task (an async handler) the object turns into a Future of the event loop.
+in a Task (an async handler, `background`, `io`) the object turns into a Future of the event loop.
 """
 
 from __future__ import annotations
@@ -10,43 +10,65 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from mirliton.runtime.errors import StartError
+from mirliton.runtime.protocol import Completed
+from mirliton.runtime.reasons import reason_of
 from mirliton.runtime.timers import Timer
 
 if TYPE_CHECKING:
     from mirliton.runtime.cell import Cell
+    from mirliton.runtime.scheduler import Scheduler
 
 Match = type | tuple[type, ...] | Callable[[Any], bool] | None
 
+_NOTHING: tuple[Any, BaseException | None] = (None, None)
+
 
 class Wait:
-    """Waits until `resolve` or `fail` is called, once. Subclasses say what that hangs on."""
+    """Waits until `resolve` or `fail` is called, once. Subclasses say what that hangs on.
 
-    __slots__ = ("cell", "done", "future", "outcome")
+    An error is kept only until it is raised: an exception that its own traceback can reach is a reference cycle.
+    """
 
-    def __init__(self, cell: Cell | None) -> None:
+    __slots__ = ("cell", "done", "future", "outcome", "scheduler")
+
+    def __init__(self, cell: Cell | None, scheduler: Scheduler | None = None) -> None:
         self.cell = cell
+        self.scheduler = scheduler
+        """Set where no process waits, but work that the scheduler knows of may."""
         self.done = False
         self.future: asyncio.Future[Any] | None = None
-        self.outcome: tuple[Any, BaseException | None] = (None, None)
+        self.outcome = _NOTHING
 
     def __await__(self) -> Generator[Any, Any, Any]:
         if self.done:
-            value, error = self.outcome
+            (value, error), self.outcome = self.outcome, _NOTHING
             if error is not None:
-                raise error
+                try:
+                    raise error
+                finally:
+                    del error
             return value
         cell = self.cell
-        if cell is not None and cell.coroutine is not None and cell.task is None:
+        if cell is not None and cell.node.scheduler.current is cell:
             return (yield self)
-        scheduler = cell.node.scheduler if cell is not None else None
-        self.future = asyncio.get_running_loop().create_future()
+        return (yield from self._in_task())
+
+    def _in_task(self) -> Generator[Any, Any, Any]:
+        self.future = future = asyncio.get_running_loop().create_future()
+        # Time may move while this Task waits for something of ours.
+        scheduler = self.cell.node.scheduler if self.cell is not None else self.scheduler
+        if scheduler is not None and self.cell is None and not scheduler.tracks(asyncio.current_task()):
+            scheduler = None
         if scheduler is not None:
             scheduler.tasks_working -= 1
         try:
-            return (yield from self.future)
+            return (yield from future)
         finally:
             if scheduler is not None:
                 scheduler.tasks_working += 1
+            self.future = None
+            del future
 
     def resolve(self, value: Any) -> None:
         self._settle(value, None)
@@ -58,7 +80,6 @@ class Wait:
         if self.done:
             return
         self.done = True
-        self.outcome = (value, error)
         if self.future is not None:
             if not self.future.done():
                 if error is not None:
@@ -67,21 +88,37 @@ class Wait:
                     self.future.set_result(value)
         elif self.cell is not None and self.cell.wait is self:
             self.cell.node.scheduler.wake(self.cell, value, error)
+        else:
+            self.outcome = (value, error)
 
 
 class Receive(Wait):
-    """Waits for the first message that matches; the scheduler offers it the mailbox."""
+    """Waits for the first message that matches; the scheduler offers it the mailbox.
 
-    __slots__ = ("match", "poll", "scanned", "timer")
+    When its time is up the mailbox is looked at once more, so that a message that came in time is never missed.
+    """
 
-    def __init__(self, cell: Cell, match: Match) -> None:
+    __slots__ = ("last_look", "match", "scanned", "timeout", "timer")
+
+    def __init__(self, cell: Cell, match: Match, timeout: float | None) -> None:
         super().__init__(cell)
         self.match = match
+        self.timeout = timeout
         self.scanned = False
         """Mail that was passed over earlier has been looked at; what is passed over now need not be again."""
-        self.timer: Timer | None = None
-        self.poll = False
+        self.last_look = timeout is not None and timeout <= 0
         """Do not wait: fail when nothing that matches is there."""
+        self.timer: Timer | None = None
+        if timeout is not None and timeout > 0:
+            self.timer = cell.node.after(timeout, self._time_is_up)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        cell = self.cell
+        assert cell is not None
+        if cell.node.scheduler.current is not cell:
+            self.finish()
+            raise RuntimeError("receive belongs to the process's own coroutine, not to a Task beside it")
+        return (yield self)
 
     def accepts(self, message: Any) -> bool:
         match = self.match
@@ -90,6 +127,23 @@ class Receive(Wait):
         if isinstance(match, type | tuple):
             return isinstance(message, match)
         return match(message)
+
+    def nothing_came(self) -> TimeoutError:
+        return TimeoutError(f"nothing that matches came within {self.timeout:g} s")
+
+    def finish(self) -> None:
+        """It waits no more."""
+        self.done = True
+        if self.timer is not None:
+            assert self.cell is not None
+            self.cell.node.timers.cancel(self.timer)
+            self.timer = None
+
+    def _time_is_up(self, _: Any) -> None:
+        self.timer = None
+        self.last_look = True
+        if self.cell is not None and self.cell.wait is self:
+            self.cell.node.scheduler.enqueue(self.cell)
 
 
 class Io(Wait):
@@ -105,13 +159,74 @@ class Io(Wait):
     def start(self) -> None:
         assert self.cell is not None
         self.task = self.cell.node.scheduler.track(self._run())
+        self.task.add_done_callback(self._dispose)
 
     async def _run(self) -> None:
         try:
             value = await self.awaitable
-        except asyncio.CancelledError:
-            self.fail(asyncio.CancelledError())
-        except Exception as error:  # noqa: BLE001 - handed to the process that waits
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed to the process that waits
             self.fail(error)
         else:
             self.resolve(value)
+
+    def _dispose(self, _: asyncio.Task[Any]) -> None:
+        # A Task that is cancelled before its first step never begins the coroutine inside it.
+        if asyncio.iscoroutine(self.awaitable):
+            self.awaitable.close()
+        self.task = None
+
+
+class Notice(Wait):
+    """Waits without holding the process up: what comes of it arrives as a Completed(tag, value, error)."""
+
+    __slots__ = ("tag",)
+
+    cell: Cell
+
+    def __init__(self, cell: Cell, tag: Any) -> None:
+        super().__init__(cell)
+        self.tag = tag
+
+    def _settle(self, value: Any, error: BaseException | None) -> None:
+        reason = error.reason if isinstance(error, StartError) else error and reason_of(error)
+        self.cell.node.deliver(self.cell, Completed(self.tag, value, reason), None)
+
+
+class Beside:
+    """Foreign work beside a process: runs in a Task, ends as a Completed, is cancelled with the process."""
+
+    __slots__ = ("awaitable", "cell", "tag")
+
+    def __init__(self, cell: Cell, awaitable: Awaitable[Any], tag: Any) -> None:
+        self.cell = cell
+        self.awaitable = awaitable
+        self.tag = tag
+
+    def start(self) -> None:
+        task = self.cell.node.scheduler.track(self._run())
+        if self.cell.beside is None:
+            self.cell.beside = set()
+        self.cell.beside.add(task)
+        task.add_done_callback(self._done)
+
+    async def _run(self) -> None:
+        cell = self.cell
+        try:
+            done = Completed(self.tag, await self.awaitable)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed to the process
+            done = Completed(self.tag, None, reason_of(error))
+        if cell.alive:
+            cell.node.deliver(cell, done, None)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        # A Task that is cancelled before its first step never begins the coroutine inside it.
+        if asyncio.iscoroutine(self.awaitable):
+            self.awaitable.close()
+        if self.cell.beside is not None:
+            self.cell.beside.discard(task)
+            if not self.cell.beside:
+                self.cell.beside = None

@@ -150,7 +150,7 @@ class StoreClient:
         return int(await self._ask("refresh", db))
 
     async def put_attachment(
-        self, db: str, id: str, name: str, content_type: str, data: bytes, rev: str | None = None
+        self, db: str, id: str, name: str, content_type: str, data: bytes | bytearray, rev: str | None = None
     ) -> str:
         made: str = await self._ask("put_attachment", db, id, name, content_type, data, rev)
         return made

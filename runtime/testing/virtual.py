@@ -13,12 +13,16 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import Final, TypeVar
 
 from mirliton.runtime.clock import VirtualClock
-from mirliton.runtime.node import Node
+from mirliton.runtime.node import STOP_TIMEOUT, Node
 
 T = TypeVar("T")
 
 STUCK_AFTER: Final = 30.0
 """Real seconds after which a node that does not come to rest is an error of the test."""
+
+QUIET_TURNS: Final = 8
+"""Turns of the loop without a ready process after which it is at rest: an answer that goes through a few layers of a
+test's own coroutines (gather, timeout …) must be able to lead to the next message."""
 
 
 class VirtualNode(Node):
@@ -29,11 +33,15 @@ class VirtualNode(Node):
     def __init__(self, name: str = "test@localhost", *, strict: bool = True) -> None:
         super().__init__(name, clock=VirtualClock(), strict=strict, incarnation=1)
 
+    async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """As Node.stop, with as much virtual time as it takes."""
+        await self.drive(super().stop(timeout), limit=timeout + 1.0)
+
     async def idle(self) -> None:
         """Wait until every process waits for a message or for time, and no handler awaits I/O."""
         deadline = time.monotonic() + STUCK_AFTER
         quiet = 0
-        while quiet < 3:
+        while quiet < QUIET_TURNS:
             await asyncio.sleep(0)
             if self.scheduler.ready or self.scheduler.tasks_working > 0:
                 quiet = 0

@@ -1,0 +1,256 @@
+"""What a switch's side (ecallmgr) and the actors of a call say to each other.
+
+    ecallmgr → call, table    LegEvent, LegParked, SwitchUp, SwitchDown, Recheck
+    call → ecallmgr           Dispatch (Accepted, Refused or SwitchUnavailable), Dump (Snapshot, NoSuchLeg or
+                              SwitchUnavailable), SetVariables
+    executor → call           Attach (answered CallInfo), Execute (answered CommandResult), Detach
+    call → executor           LegEvent, CallEnded
+    ecallmgr → cdr            kapi's CdrReport (answered CdrStored or CdrNotStored)
+
+A command is safe to give twice: it is known by its id, and whoever gives it again after a restart is told the result,
+or waits for the same one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Any, Final, Literal
+
+from mirliton.runtime import Address, Name, message
+
+CHECKPOINT_VARIABLE: Final = "mirliton_checkpoint"
+"""The channel variable that says where in its callflow a call is."""
+COMMAND_VARIABLE: Final = "mirliton_command"
+"""The channel variable that names the command that was given last."""
+DONE_VARIABLE: Final = "mirliton_done"
+"""The channel variable that names the command that was carried out last: set on the switch behind each command."""
+
+
+def switch_name(switch: str) -> Name:
+    """Who speaks with this switch."""
+    return Name("switch", switch)
+
+
+def call_name(call_id: str) -> Name:
+    """The actor of this call."""
+    return Name("call", call_id)
+
+
+def executor_name(call_id: str) -> Name:
+    """Whoever runs this call's callflow."""
+    return Name("cf_exe", call_id)
+
+
+CHANNELS: Final = Name("service", "channels")
+CALLS: Final = Name("supervisor", "calls")
+ROUTER: Final = Name("service", "callflow")
+CDR: Final = Name("service", "cdr")
+
+
+@message("leg.event")
+class LegEvent:
+    """Something happened to a leg (a channel of the switch).
+
+    `event` is one of kapi's call events; of a ChannelExecuteCompleted the `msg_id` is the id of the command that ended.
+    `variables` are the channel variables that tell a command's result.
+    """
+
+    switch: str
+    event: Any
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@message("leg.parked")
+class LegParked:
+    """A leg came in and waits in park for somebody to take it. `leg` describes it (a kapi ChannelCreated)."""
+
+    switch: str
+    leg: Any
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@message("leg.snapshot")
+class Snapshot:
+    """What the switch knows of a leg right now.
+
+    `application` is what runs or ran last on it; `bridged_to` the leg it talks with.
+    """
+
+    switch: str
+    leg: Any
+    variables: dict[str, str]
+    application: str
+    answered: bool
+    bridged_to: str | None = None
+
+    @property
+    def inbound(self) -> bool:
+        """Whether the leg came in from outside, so that somebody has to decide where it goes."""
+        return bool(self.leg.call_direction == "inbound")
+
+
+@message("leg.none")
+class NoSuchLeg:
+    """The switch has no leg of that id."""
+
+    call_id: str
+
+
+@message("switch.up")
+class SwitchUp:
+    """The connection to a switch stands. With `restarted` it is another run of the switch: its calls are gone."""
+
+    switch: str
+    restarted: bool
+
+
+@message("switch.down")
+class SwitchDown:
+    """The connection to a switch is lost; its calls go on without us meanwhile."""
+
+    switch: str
+    reason: str
+
+
+@message("switch.dump")
+class Dump:
+    """Ask for a Snapshot of a leg."""
+
+    call_id: str
+
+
+@message("switch.legs")
+class ListLegs:
+    """Ask for the ids of all legs of a switch."""
+
+
+@message("switch.api")
+class SwitchApi:
+    """Run an API command on the switch; the answer is its text."""
+
+    command: str
+    timeout: float = 10.0
+
+
+@message("switch.unavailable")
+class SwitchUnavailable:
+    """The switch cannot be asked now; try again when it is back."""
+
+    switch: str
+    reason: str
+
+
+@message("switch.dispatch")
+class Dispatch:
+    """Give a command to a leg. `checkpoint` (when not empty) is noted on the channel first."""
+
+    call_id: str
+    command: Any
+    command_id: str
+    checkpoint: str = ""
+
+
+@message("switch.set_variables")
+class SetVariables:
+    """Set channel variables at once, beside the leg's command queue. Answered like a Dispatch."""
+
+    call_id: str
+    variables: dict[str, str]
+
+
+@message("switch.accepted")
+class Accepted:
+    """The switch has taken the command. With `completes` its end comes as an event, else it is done."""
+
+    command_id: str
+    completes: bool
+
+
+@message("switch.refused")
+class Refused:
+    """The switch did not take the command, and why."""
+
+    command_id: str
+    text: str
+
+
+@message("call.attach")
+class Attach:
+    """A controller takes the call over: it gets the call's events from now on."""
+
+    controller: Address
+
+
+@message("call.detach")
+class Detach:
+    """The controller has done all it wanted, also after the call's end."""
+
+
+@message("call.info")
+class CallInfo:
+    """What a controller needs to know of its call. `leg` describes it (a kapi ChannelCreated)."""
+
+    call_id: str
+    switch: str
+    leg: Any
+    custom_channel_vars: dict[str, Any]
+    checkpoint: str
+    answered: bool
+    ended: bool
+    hangup_cause: str | None = None
+
+
+@message("call.execute")
+class Execute:
+    """Carry out a Kazoo dialplan command; answered by a CommandResult when it is done.
+
+    `command_id` (a UUID) is the command's identity: given again, it is not carried out again.
+    """
+
+    command_id: str
+    command: Any
+    checkpoint: str = ""
+
+
+@message("call.result")
+class CommandResult:
+    """How a command ended: `done`, `refused` by the switch, or `gone` with the call."""
+
+    command_id: str
+    status: Literal["done", "refused", "gone"]
+    response: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@message("call.ended")
+class CallEnded:
+    """The leg is gone from the switch."""
+
+    call_id: str
+    hangup_cause: str
+
+
+@message("call.recheck")
+class Recheck:
+    """Events may have been missed: compare with the switch."""
+
+
+@message("legs.watch")
+class WatchLegs:
+    """Cast to the channel table: send every LegEvent and LegParked to `watcher` until it ends."""
+
+    watcher: Address
+
+
+@message("cdr.stored")
+class CdrStored:
+    """The leg's record is in the store under this id."""
+
+    id: str
+
+
+@message("cdr.not_stored")
+class CdrNotStored:
+    """The record could not be stored now; report again."""
+
+    reason: str

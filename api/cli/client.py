@@ -1,0 +1,73 @@
+"""The command line's side of the control socket: plain blocking calls."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from mirliton.api.cli.errors import CommandError, NotRunning
+
+
+class Control:
+    """A connection to a node's control socket. Each wait ends after `timeout` seconds."""
+
+    def __init__(self, path: Path, timeout: float = 35.0) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout)
+        try:
+            self._socket.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            self._socket.close()
+            raise NotRunning(str(path)) from None
+        except OSError as error:
+            self._socket.close()
+            raise CommandError(f"the control socket {path} cannot be used: {error.strerror or error}") from error
+        self._lines = self._socket.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._lines.close()
+        self._socket.close()
+
+    def ask(self, do: str, **request: Any) -> Any:
+        """Make a request and return its result. Raises CommandError with the node's own words."""
+        self._send({"do": do, **request})
+        answer = self._receive()
+        if not answer.get("ok"):
+            raise CommandError(str(answer.get("error")))
+        return answer.get("result")
+
+    def follow(self) -> Iterator[dict[str, Any]]:
+        """The events of all calls as they happen. Ends when nothing happens for the connection's timeout."""
+        self.ask("follow")
+        while True:
+            try:
+                yield self._receive()
+            except CommandError:
+                return
+
+    def _send(self, request: dict[str, Any]) -> None:
+        try:
+            self._socket.sendall(orjson.dumps(request) + b"\n")
+        except OSError as error:
+            raise CommandError(f"the node has gone: {error.strerror or error}") from error
+
+    def _receive(self) -> dict[str, Any]:
+        try:
+            line = self._lines.readline()
+        except OSError as error:
+            raise CommandError(f"the node does not answer: {error}") from error
+        if not line:
+            raise CommandError("the node has closed the connection")
+        answer = orjson.loads(line)
+        assert isinstance(answer, dict)
+        return answer

@@ -1,0 +1,217 @@
+"""The documents of a declared resource (Kazoo reference 5.5): list, create, read, replace, merge, delete.
+
+PUT creates, POST replaces, PATCH merges (null removes), DELETE hides. Private fields are never shown and never taken;
+the stored ones win. Every write is judged by the resource's schema and by its own checks, all errors at once. Checks
+and write happen under one lock per account and resource, so that two requests cannot take the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mirliton.actors.store import BadQuery, Document, DocumentNotFound, Row
+from mirliton.actors.store.documents import is_deleted, public, replace_public, soft_deleted, stamp
+from mirliton.actors.store.names import account_db, new_id
+from mirliton.api.context import Answer, Context, parameter
+from mirliton.api.envelope import matches
+from mirliton.api.errors import BadIdentifier, Forbidden, InvalidData, PreconditionFailed
+from mirliton.api.filters import filters_of
+from mirliton.api.merging import merged
+from mirliton.api.paging import Listing, page, wanted
+from mirliton.api.resource import Resource
+from mirliton.api.routing import PlainUser, Route
+from mirliton.config import public_fields, with_defaults
+
+
+class Documents:
+    """Serves one resource."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+
+    def routes(
+        self,
+        *,
+        lists: Mapping[str, PlainUser] | None = None,
+        plain: Mapping[str, PlainUser] | None = None,
+    ) -> list[Route]:
+        """The routes of the collection and of one document.
+
+        `lists` and `plain` say what a user who is no administrator may do with either.
+        """
+        name = self.resource.name
+        collection = f"accounts/{{account_id}}/{name}"
+        found = [
+            Route(collection, name, {"GET": self.listing, "PUT": self.create}, plain=lists or {}),
+            Route(
+                f"{collection}/{{{self.resource.id_name}}}",
+                name,
+                {"GET": self.read, "POST": self.replace, "PATCH": self.merge, "DELETE": self.delete},
+                plain=plain or {},
+            ),
+        ]
+        if self.resource.owned:
+            of_user = f"accounts/{{account_id}}/users/{{user_id}}/{name}"
+            found.append(Route(of_user, name, {"GET": self.listing_of_user}, plain={"GET": "own"}))
+        return found
+
+    # Handlers
+
+    async def listing(self, context: Context) -> Answer:
+        return await self._list(context, None)
+
+    async def listing_of_user(self, context: Context) -> Answer:
+        return await self._list(context, parameter(context, "user_id"))
+
+    async def read(self, context: Context) -> Answer:
+        stored = await self.load(context)
+        context.must_own(stored)
+        return self.answer(stored)
+
+    async def create(self, context: Context) -> Answer:
+        resource = self.resource
+        doc, errors = await self.judged(context, self.given(context), {})
+        errors += resource.prepare(context, doc, None)
+        async with context.services.locks.hold(self._lock(context)):
+            for check in resource.checks:
+                errors += await check(context, doc, None)
+            if errors:
+                raise InvalidData(errors)
+            stored = await self._put(context, {**doc, "_id": new_id()})
+        await self._changed(context, stored)
+        return self.answer(stored, status=201, location=f"{context.request.path.rstrip('/')}/{stored['_id']}")
+
+    async def replace(self, context: Context) -> Answer:
+        return await self._write(context, lambda stored, given: given)
+
+    async def merge(self, context: Context) -> Answer:
+        return await self._write(context, lambda stored, given: merged(public_fields(stored), given))
+
+    async def delete(self, context: Context) -> Answer:
+        stored = await self.load(context)
+        context.must_own(stored)
+        check_precondition(context, stored)
+        gone = soft_deleted(stored, now=context.services.now())
+        gone["_rev"] = await context.store.put(self.database(context), gone)
+        await self._changed(context, gone)
+        return self.answer(gone)
+
+    # Parts that resources with ways of their own use too
+
+    def database(self, context: Context) -> str:
+        """The account's database."""
+        return account_db(context.account_id)
+
+    async def load(self, context: Context) -> Document:
+        """The document in the URL. Raises BadIdentifier."""
+        return await load_document(context, parameter(context, self.resource.id_name), self.resource.type)
+
+    def given(self, context: Context) -> dict[str, Any]:
+        """The data of the request, which must be an object. Raises InvalidData."""
+        return required_object(context)
+
+    async def judged(self, context: Context, data: dict[str, Any], stored: Document) -> tuple[Document, list[Any]]:
+        """What is to be stored if the data is as its schema wants it, and what is wrong with it."""
+        conformed = await context.conform(self.resource.name, {key: data[key] for key in data if key != "id"})
+        return replace_public(stored, conformed.document), list(conformed.errors)
+
+    def answer(self, stored: Document, *, status: int = 200, location: str | None = None) -> Answer:
+        facts = self.resource.facts(stored) if self.resource.facts is not None else {}
+        return Answer(shown(stored, facts), status, revision=stored["_rev"], location=location)
+
+    async def _write(self, context: Context, change: Callable[[Document, Document], Any]) -> Answer:
+        resource = self.resource
+        given = self.given(context)
+        async with context.services.locks.hold(self._lock(context)):
+            stored = await self.load(context)
+            context.must_own(stored)
+            check_precondition(context, stored)
+            doc, errors = await self.judged(context, change(stored, given), stored)
+            if context.plain:
+                self._only_plain_fields(stored, doc)
+            errors += resource.prepare(context, doc, stored)
+            for check in resource.checks:
+                errors += await check(context, doc, stored)
+            if errors:
+                raise InvalidData(errors)
+            written = await self._put(context, doc)
+        await self._changed(context, written)
+        return self.answer(written)
+
+    async def _put(self, context: Context, doc: Document) -> Document:
+        services = context.services
+        stamped = stamp(
+            doc, type=self.resource.type, account_id=context.account_id, now=services.now(), node=services.node.name
+        )
+        return {**stamped, "_rev": await context.store.put(self.database(context), stamped)}
+
+    async def _changed(self, context: Context, doc: Document) -> None:
+        if self.resource.changed is not None:
+            await self.resource.changed(context, doc)
+
+    def _only_plain_fields(self, stored: Document, doc: Document) -> None:
+        # A document of before a field got its default is not changed by having it filled in.
+        before, after = with_defaults(self.resource.name, public_fields(stored)), public_fields(doc)
+        touched = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        forbidden = sorted(touched - self.resource.plain_fields)
+        if forbidden:
+            raise Forbidden(forbidden)
+
+    def _lock(self, context: Context) -> str:
+        name = self.resource.name
+        return name if self.resource.everywhere else f"{context.account_id}/{name}"
+
+    async def _list(self, context: Context, owner: str | None) -> Answer:
+        tests = filters_of(context.query.items())
+        asked = wanted(context.query, context.services.settings.page_size)
+        # Whoever may not read the documents may filter by what the list shows of them, and by nothing else.
+        whole = bool(tests) and not context.plain
+
+        def keep(row: Row) -> bool:
+            doc = row.doc if whole else row.value
+            if owner is not None and row.value.get("owner_id") != owner:
+                return False
+            return isinstance(doc, dict) and all(test(doc) for test in tests)
+
+        source = Listing((self.database(context),), self.resource.view)
+        filtering = keep if tests or owner is not None else None
+        try:
+            rows, place = await page(context.store, source, asked, keep=filtering, include_docs=whole)
+        except BadQuery:
+            raise InvalidData.of("start_key", "invalid", "must be a start_key of an earlier answer") from None
+        return Answer([row.value for row in rows], page=place)
+
+
+def shown(doc: Document, facts: Mapping[str, Any] | None = None) -> Document:
+    """A document as the API shows it: no private fields, but `_read_only` facts about it."""
+    read_only = {"created": doc.get("pvt_created"), "modified": doc.get("pvt_modified"), **(facts or {})}
+    read_only |= {"deleted": True} if is_deleted(doc) else {}
+    return {**public(doc), "_read_only": read_only}
+
+
+def required_object(context: Context) -> dict[str, Any]:
+    """The envelope's data, which must be there and be an object. Raises InvalidData."""
+    if context.data is None:
+        raise InvalidData.of("data", "required", "is required", value="data")
+    if not isinstance(context.data, dict):
+        raise InvalidData.of("data", "type", "must be of type object", target="object")
+    return context.data
+
+
+async def load_document(context: Context, id: str, type: str) -> Document:
+    """A document of the account in the URL, of this type and not deleted. Raises BadIdentifier, StoreError."""
+    try:
+        doc = await context.store.get(account_db(context.account_id), id)
+    except DocumentNotFound:
+        raise BadIdentifier(id) from None
+    if doc.get("pvt_type") != type or is_deleted(doc):
+        raise BadIdentifier(id)
+    return doc
+
+
+def check_precondition(context: Context, stored: Document) -> None:
+    """Refuse a change that was made from another revision than the current one. Raises PreconditionFailed."""
+    header = context.request.headers.get("If-Match")
+    if header is not None and not matches(header, stored["_rev"]):
+        raise PreconditionFailed

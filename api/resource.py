@@ -1,0 +1,61 @@
+"""How a resource is declared: a schema, a kind of document, a listing, and what is particular about it.
+
+    MENUS = Resource("menus", id_name="menu_id", type="menu")
+
+`documents.py` serves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mirliton.actors.store import Document
+from mirliton.config import ValidationError
+
+if TYPE_CHECKING:
+    from mirliton.api.context import Context
+
+Check = Callable[["Context", Document, "Document | None"], Awaitable[list[ValidationError]]]
+"""A rule beyond the schema: what is wrong with a document that is to replace the stored one (None: it is new)."""
+
+Prepare = Callable[["Context", Document, "Document | None"], list[ValidationError]]
+"""Turns the data of a request into what is stored, in place: fills in, hashes, sets private fields."""
+
+Changed = Callable[["Context", Document], Awaitable[None]]
+"""What follows from a stored change. When it fails the client is told so, and making the change again mends it."""
+
+Facts = Callable[[Document], dict[str, Any]]
+"""What is shown of the private fields, under `_read_only`, besides when the document was made and changed."""
+
+
+def _nothing(context: Context, doc: Document, stored: Document | None) -> list[ValidationError]:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource whose documents lie in an account's database."""
+
+    name: str
+    """In URLs; the listing is the view `{name}/crossbar_listing`, the schema has this name."""
+    id_name: str
+    """Of the parameter in URLs."""
+    type: str
+    """The documents' pvt_type."""
+    prepare: Prepare = _nothing
+    checks: tuple[Check, ...] = ()
+    changed: Changed | None = None
+    facts: Facts | None = None
+    everywhere: bool = False
+    """Whether its checks look beyond the account, so that one change is made at a time in all accounts."""
+    owned: bool = False
+    """Whether documents have an owner (`owner_id`), and lists also stand under `users/{user_id}`."""
+    plain_fields: frozenset[str] = field(default_factory=frozenset)
+    """Fields of their own documents that a user who is no administrator may change; without any, they change none."""
+
+    @property
+    def view(self) -> str:
+        """The view of its list."""
+        return f"{self.name}/crossbar_listing"

@@ -1,0 +1,72 @@
+"""`limits`: how many calls an account may have. Kazoo: cb_limits.
+
+The limits are one document, named `limits`. An account reads its own; only one above it changes them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mirliton.actors.account import ReloadLimits, account_name
+from mirliton.actors.store import Document, NotFound
+from mirliton.actors.store.documents import is_deleted, replace_public, stamp
+from mirliton.actors.store.names import account_db
+from mirliton.api.context import Answer, Context
+from mirliton.api.documents import check_precondition, required_object, shown
+from mirliton.api.errors import Forbidden, InvalidData
+from mirliton.api.rights import is_master
+from mirliton.api.routing import Route
+
+LIMITS: Final = "limits"
+
+
+async def _read(context: Context) -> Answer:
+    stored = await _stored(context)
+    if stored is None:
+        return Answer((await context.conform("limits", {})).document)
+    return Answer(shown(stored), revision=stored["_rev"])
+
+
+async def _replace(context: Context) -> Answer:
+    given = required_object(context)
+    if context.who.account_id == context.account_id and not await is_master(context.who, context.store):
+        raise Forbidden("an account does not set its own limits")
+    conformed = await context.conform("limits", {key: given[key] for key in given if key != "id"})
+    if not conformed.ok:
+        raise InvalidData(conformed.errors)
+    services = context.services
+    async with services.locks.hold(f"{context.account_id}/limits"):
+        stored = await _stored(context)
+        if stored is not None:
+            check_precondition(context, stored)
+        doc = replace_public(stored or {}, conformed.document)
+        doc = stamp(
+            {**doc, "_id": LIMITS},
+            type="limits",
+            account_id=context.account_id,
+            now=services.now(),
+            node=services.node.name,
+        )
+        doc["_rev"] = await context.store.put(account_db(context.account_id), doc)
+    reload_limits(context, context.account_id)
+    return Answer(shown(doc), revision=doc["_rev"])
+
+
+async def _stored(context: Context) -> Document | None:
+    try:
+        doc = await context.store.get(account_db(context.account_id), LIMITS)
+    except NotFound:
+        return None
+    return None if is_deleted(doc) else doc
+
+
+def reload_limits(context: Context, account_id: str) -> None:
+    """Have the account's actor read its limits again; one that is not up reads them when it starts."""
+    node = context.services.node
+    if node.whereis(account_name(account_id)) is not None:
+        node.cast(account_name(account_id), ReloadLimits())
+
+
+ROUTES: Final = (
+    Route("accounts/{account_id}/limits", "limits", {"GET": _read, "POST": _replace}, plain={"GET": "any"}),
+)

@@ -1,0 +1,90 @@
+"""`users`: people, and how they log in. Kazoo: cb_users.
+
+A password is never stored: it becomes the two hashes by which user_auth finds its user. A username is kept in small
+letters and is there once in an account; who gives none gets one made up. Changing the username needs the password,
+because the hashes hold both.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+from mirliton.actors.store import Document
+from mirliton.actors.store.documents import password_hashes
+from mirliton.actors.store.names import account_db
+from mirliton.api.context import Context
+from mirliton.api.documents import Documents
+from mirliton.api.resource import Resource
+from mirliton.api.unique import not_unique, taken_by
+from mirliton.config import ValidationError
+
+MAX_PASSWORD: Final = 256
+
+_HASHES: Final = ("pvt_md5_auth", "pvt_sha1_auth")
+
+
+def _hash_password(context: Context, doc: Document, stored: Document | None) -> list[ValidationError]:
+    password = doc.pop("password", None)
+    if "username" not in doc and stored is None:
+        doc["username"] = f"user_{secrets.token_hex(8)}"
+    username = doc.get("username")
+    if not isinstance(username, str):
+        return []
+    doc["username"] = username = username.lower()
+    if not isinstance(password, str):
+        return _needs_password(username, stored)
+    if not 0 < len(password) <= MAX_PASSWORD:
+        rule, target = ("minLength", 1) if not password else ("maxLength", MAX_PASSWORD)
+        message = f"must have 1 to {MAX_PASSWORD} characters"
+        return [ValidationError(("password",), rule, message, {"target": target})]
+    doc.update(password_hashes(username, password))
+    return []
+
+
+def _needs_password(username: str, stored: Document | None) -> list[ValidationError]:
+    """The hashes are of the old name, and only the password makes new ones."""
+    if stored is None or not any(field in stored for field in _HASHES) or stored.get("username") == username:
+        return []
+    message = "is required to change the username"
+    return [ValidationError(("password",), "required", message, {"value": "password"})]
+
+
+async def _username_is_free(context: Context, doc: Document, stored: Document | None) -> list[ValidationError]:
+    username = doc.get("username")
+    if not isinstance(username, str):
+        return []
+    database = account_db(context.account_id)
+    other = await taken_by(context.store, database, "users/list_by_username", username, but=doc.get("_id"))
+    return [not_unique(("username",), "is used by another user of this account", username)] if other else []
+
+
+USERS: Final = Resource(
+    "users",
+    id_name="user_id",
+    type="user",
+    prepare=_hash_password,
+    checks=(_username_is_free,),
+    plain_fields=frozenset(
+        {
+            "call_forward",
+            "contact_list",
+            "do_not_disturb",
+            "email",
+            "first_name",
+            "language",
+            "last_name",
+            "music_on_hold",
+            "password",
+            "profile",
+            "pronounced_name",
+            "require_password_update",
+            "ringtones",
+            "timezone",
+            "vm_to_email_enabled",
+            "voicemail",
+        }
+    ),
+)
+
+ROUTES: Final = Documents(USERS).routes(lists={"GET": "any"}, plain={"GET": "own", "POST": "own", "PATCH": "own"})

@@ -1,0 +1,11 @@
+"""callflow: decides which callflow a call takes, and runs it. Kazoo: the callflow application.
+
+app.py         the supervision tree
+listener.py    answers routing questions, starts executors
+routing.py     which callflow: exact number, then pattern, then no_match
+executor.py    one process per call, which goes through the flow action by action
+script.py      what an action can do with its call
+checkpoint.py  where in its flow a call is, kept on the switch
+endpoints.py   devices and users as endpoints to ring
+actions/       one file per action
+"""

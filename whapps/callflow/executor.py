@@ -1,0 +1,181 @@
+"""The executor: one process per call that goes through its callflow, action by action. Kazoo: cf_exe.
+
+It keeps its place in the checkpoint on the switch. Killed at any moment, its successor attaches to the call, reads the
+checkpoint and goes on in the middle of the action; the caller notices nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mirliton.actors.account import AccountUnavailable, Admitted, admit
+from mirliton.actors.kapi.dialplan import Hangup
+from mirliton.actors.store import Document, DocumentNotFound, StoreError
+from mirliton.actors.store.client import StoreClient
+from mirliton.actors.store.names import account_db
+from mirliton.actors.switching import Attach, CallInfo, Detach, Execute, call_name, executor_name
+from mirliton.ecallmgr.switch_http import Media
+from mirliton.runtime import CallError, CoroutineProcess
+from mirliton.whapps.callflow.actions import action_of
+from mirliton.whapps.callflow.checkpoint import Checkpoint, decode
+from mirliton.whapps.callflow.errors import CallflowError, CallGone, InvalidCheckpoint, InvalidFlow
+from mirliton.whapps.callflow.script import Done, Jump, Next, Outcome, Script
+
+MAX_STEPS: Final = 50
+"""Actions of one call (Kazoo: max_branch_count 50); a flow that loops ends here."""
+ATTACH_TIMEOUT: Final = 20.0
+
+
+class Executor(CoroutineProcess):
+    """Runs one call's flow. Start it under `executor_name(call_id)`; it ends when the flow, or the call, is over."""
+
+    mailbox_limit = 1000
+    mailbox_overflow = "drop_oldest"
+
+    async def init(self, call_id: str, media: Media) -> None:
+        self.trace_id = call_id
+        self.call_id = call_id
+        self.media = media
+        self.at = ""
+        """Which action runs, for whoever looks."""
+
+    @property
+    def store(self) -> StoreClient:
+        """The store, asked by this process."""
+        return StoreClient(self)
+
+    async def run(self) -> None:
+        info = await self._attach()
+        if info is None:
+            return
+        try:
+            checkpoint = self._begin(info)
+            if info.checkpoint or await self._admitted(info):
+                await self._go(info, checkpoint)
+        except CallGone as gone:
+            self.log.debug("call_gone", cause=gone.cause)
+        except (CallflowError, StoreError) as error:
+            self.log.error("callflow_broken", error=str(error))
+            await self._hang_up("NORMAL_TEMPORARY_FAILURE")
+        else:
+            await self._hang_up("NORMAL_CLEARING")
+        self.cast(call_name(self.call_id), Detach())
+
+    async def _attach(self) -> CallInfo | None:
+        for _ in range(10):
+            try:
+                info: CallInfo = await self.call(
+                    call_name(self.call_id), Attach(executor_name(self.call_id)), timeout=ATTACH_TIMEOUT
+                )
+            except CallError:
+                await self.sleep(0.2)
+            else:
+                return info
+        self.log.warning("call_not_found")
+        return None
+
+    def _begin(self, info: CallInfo) -> Checkpoint:
+        if info.checkpoint:
+            try:
+                return decode(info.checkpoint, self.call_id)
+            except InvalidCheckpoint as error:
+                self.log.error("checkpoint_unreadable", reason=error.reason)
+        flow_id = info.custom_channel_vars.get("CallFlow-ID")
+        if not flow_id:
+            raise InvalidFlow("call", "it has no CallFlow-ID")
+        return Checkpoint(str(flow_id))
+
+    async def _admitted(self, info: CallInfo) -> bool:
+        """Whether the account's limits let the call go on."""
+        account_id = str(info.custom_channel_vars["Account-ID"])
+        try:
+            answer = await admit(self, account_id, self.call_id)
+        except AccountUnavailable as error:
+            self.log.error("admission_failed", account_id=account_id, error=str(error))
+            await self._hang_up("NORMAL_TEMPORARY_FAILURE")
+            return False
+        if isinstance(answer, Admitted):
+            return True
+        self.log.info("call_limit_reached", account_id=account_id, calls=answer.calls, limit=answer.limit)
+        await self._hang_up("USER_BUSY")
+        return False
+
+    async def _go(self, info: CallInfo, checkpoint: Checkpoint) -> None:
+        account = str(info.custom_channel_vars["Account-ID"])
+        flow = await self._flow(account, checkpoint.flow_id)
+        while checkpoint.step < MAX_STEPS:
+            node = _node(flow, checkpoint.path)
+            if node is None:
+                return
+            outcome = await self._run(info, checkpoint, node)
+            match outcome:
+                case Done():
+                    return
+                case Jump(flow_id):
+                    checkpoint = checkpoint.jump(flow_id)
+                    flow = await self._flow(account, flow_id)
+                case Next(key):
+                    children = _children(node)
+                    taken = key if key in children else "_"
+                    if taken not in children:
+                        return
+                    checkpoint = checkpoint.next([*checkpoint.path, taken])
+        self.log.warning("callflow_too_long", steps=MAX_STEPS)
+
+    async def _run(self, info: CallInfo, checkpoint: Checkpoint, node: dict[str, Any]) -> Outcome:
+        module = str(node.get("module", ""))
+        data = node.get("data") or {}
+        if not isinstance(data, dict):
+            raise InvalidFlow(module, "its data is no object")
+        self.at = module
+        if data.get("skip_module"):
+            return Next()
+        action = action_of(module)
+        if action is None:
+            raise InvalidFlow(module or "flow", "there is no such action")
+        script = Script(self, info, checkpoint)
+        script.children = frozenset(_children(node))
+        self.log.info("action", module=module, step=checkpoint.step)
+        try:
+            return await action(script, data)
+        except CallGone:
+            raise
+        except (CallflowError, StoreError) as error:
+            # As in Kazoo a broken action does not end the call: the flow goes on with its default child.
+            self.log.error("action_failed", module=module, error=str(error))
+            return Next()
+        except Exception:
+            # A fault of ours, which a successor would only meet again, and so for ever.
+            self.log.exception("action_crashed", module=module)
+            return Next()
+
+    async def _flow(self, account_id: str, flow_id: str) -> dict[str, Any]:
+        try:
+            doc: Document = await self.store.get(account_db(account_id), flow_id)
+        except DocumentNotFound as error:
+            raise InvalidFlow(f"callflow {flow_id}", "it does not exist") from error
+        flow = doc.get("flow")
+        if doc.get("pvt_deleted") or not isinstance(flow, dict):
+            raise InvalidFlow(f"callflow {flow_id}", "it has no flow")
+        return flow
+
+    async def _hang_up(self, cause: str) -> None:
+        command = Hangup(call_id=self.call_id, hangup_cause=cause, insert_at="now")
+        try:
+            await self.call(call_name(self.call_id), Execute("", command))
+        except CallError as error:
+            self.log.warning("hangup_not_given", error=str(error))
+
+
+def _node(flow: dict[str, Any], path: list[str]) -> dict[str, Any] | None:
+    """The action at the end of a path; None where the flow (it may have been edited) has none."""
+    node: Any = flow
+    for key in path:
+        node = _children(node).get(key) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) and node.get("module") else None
+
+
+def _children(node: dict[str, Any]) -> dict[str, Any]:
+    """The children of an action; none where the document has something else there."""
+    children = node.get("children")
+    return children if isinstance(children, dict) else {}
