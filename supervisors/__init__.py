@@ -63,6 +63,10 @@ from mirliton.supervisors.errors import (
     SupervisionFault,
     UnknownApplication,
 )
+from mirliton.supervisors.node_errors import NodeSupervisorError, ProgramError
+from mirliton.supervisors.node_heartbeat import Heartbeat
+from mirliton.supervisors.node_supervisor import NodeSupervisor
+from mirliton.supervisors.programs import Program
 from mirliton.supervisors.reports import Report, listen
 from mirliton.supervisors.requests import (
     ChangeTree,
@@ -104,9 +108,14 @@ __all__ = [
     "Explain",
     "Explanation",
     "GetChildSpec",
+    "Heartbeat",
     "HistoryEntry",
     "InvalidChildSpec",
     "InvalidFlags",
+    "NodeSupervisor",
+    "NodeSupervisorError",
+    "Program",
+    "ProgramError",
     "Refused",
     "Report",
     "RequestRefused",

@@ -38,6 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
         return os.EX_OK
 
 
+def command_names() -> list[str]:
+    """The names of all commands."""
+    return [name for action in _parser()._subparsers._group_actions for name in action.choices or ()]  # type: ignore[union-attr] # argparse tells it no other way
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mirliton", description="A telephony platform on Erlang's process model.")
     parser.add_argument("--config", type=Path, help="settings file (default: $MIRLITON_CONFIG, or ./mirliton.toml)")

@@ -66,7 +66,7 @@ async def load_demo(node: Node, settings: Settings) -> None:
     stamped = stamp(account, type="account", account_id=account_id)
     await store.put("accounts", stamped)
     await store.put(db, stamped)
-    for doc in _documents(account_id, password):
+    for doc in demo_documents(account_id, password):
         await store.put(db, doc)
     number = {"_id": OUTSIDE_NUMBER, "pvt_state": "in_service", "pvt_assigned_to": account_id}
     await store.put(f"numbers/{OUTSIDE_NUMBER[:5]}", stamp(number, type="number", db=f"numbers/{OUTSIDE_NUMBER[:5]}"))
@@ -85,7 +85,8 @@ def kept_password(state_dir: Path) -> str:
         return password
 
 
-def _documents(account_id: str, password: str) -> list[Document]:
+def demo_documents(account_id: str, password: str) -> list[Document]:
+    """Everything in the demo account but the account itself."""
     people = {phone.user: (new_id(), new_id()) for phone in PHONES}
     box, menu = new_id(), new_id()
 

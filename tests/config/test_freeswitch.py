@@ -42,7 +42,7 @@ def test_no_comment_holds_what_freeswitch_would_carry_out(path: Path) -> None:
 
 def test_every_variable_that_is_used_is_set_and_the_reverse() -> None:
     used = {name for path in FILES for name in re.findall(r"\$\$\{(\w+)\}", path.read_text(encoding="utf-8"))}
-    assert used - {"local_ip_v4"} == set(variables())
+    assert used - {"local_ip_v4", "sounds_dir", "cache_dir"} == set(variables())
 
 
 def test_every_configuration_has_the_name_freeswitch_asks_for() -> None:
