@@ -10,6 +10,7 @@ import asyncio
 import re
 import secrets
 import time
+import traceback
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,10 +81,14 @@ class Dispatcher:
 
     def _refusal(self, error: Exception, course: _Course) -> ApiFault:
         fault = fault_of(error)
-        if fault is None or isinstance(fault, UnspecifiedFault):
+        if fault is None or type(fault) is UnspecifiedFault:
             self._counters.crashes += 1
+            # As text: whatever formats exceptions might show their variables, and a token is among them.
             self._services.node.log.error(
-                "request_crashed", request_id=course.request_id, route=course.route.shape, exc_info=error
+                "request_crashed",
+                request_id=course.request_id,
+                route=course.route.shape,
+                traceback="".join(traceback.format_exception(error)),
             )
         return fault or UnspecifiedFault()
 

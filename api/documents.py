@@ -20,7 +20,7 @@ from mirliton.api.filters import filters_of
 from mirliton.api.merging import merged
 from mirliton.api.paging import Listing, page, wanted
 from mirliton.api.resource import Resource
-from mirliton.api.routing import PlainUser, Route
+from mirliton.api.routing import Handler, PlainUser, Route
 from mirliton.config import public_fields, with_defaults
 
 
@@ -35,15 +35,18 @@ class Documents:
         *,
         lists: Mapping[str, PlainUser] | None = None,
         plain: Mapping[str, PlainUser] | None = None,
+        listing: Handler | None = None,
+        listing_of_user: Handler | None = None,
     ) -> list[Route]:
         """The routes of the collection and of one document.
 
-        `lists` and `plain` say what a user who is no administrator may do with either.
+        `lists` and `plain` say what a user who is no administrator may do with either; `listing` and `listing_of_user`
+        take the place of the lists.
         """
         name = self.resource.name
         collection = f"accounts/{{account_id}}/{name}"
         found = [
-            Route(collection, name, {"GET": self.listing, "PUT": self.create}, plain=lists or {}),
+            Route(collection, name, {"GET": listing or self.listing, "PUT": self.create}, plain=lists or {}),
             Route(
                 f"{collection}/{{{self.resource.id_name}}}",
                 name,
@@ -53,7 +56,7 @@ class Documents:
         ]
         if self.resource.owned:
             of_user = f"accounts/{{account_id}}/users/{{user_id}}/{name}"
-            found.append(Route(of_user, name, {"GET": self.listing_of_user}, plain={"GET": "own"}))
+            found.append(Route(of_user, name, {"GET": listing_of_user or self.listing_of_user}, plain={"GET": "own"}))
         return found
 
     # Handlers

@@ -84,7 +84,7 @@ class MetricsServer(GenServer):
         self.scraping = asyncio.Lock()
         app = web.Application(client_max_size=1024)
         app.router.add_get("/metrics", self._scrape)
-        self.listener = Listener(self.node, self.pid, app)
+        self.listener = Listener(self, app)
         await self.listener.start(settings.host, settings.port)
 
     def handle_call(self, request: Any, sender: From) -> Any:

@@ -48,7 +48,7 @@ class ApiServer(GenServer):
         dispatcher = Dispatcher(services, Router(all_routes()))
         app = web.Application(client_max_size=settings.max_body)
         app.router.add_route("*", "/{path:.*}", dispatcher.answer)
-        self.listener = Listener(node, self.pid, app)
+        self.listener = Listener(self, app)
         await self.listener.start(settings.host, settings.port)
         self.log.info("api_listening", host=self.listener.address.host, port=self.listener.address.port)
 

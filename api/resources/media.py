@@ -55,7 +55,17 @@ async def _upload(context: Context) -> Answer:
 
 
 ROUTES: Final = (
-    *DOCUMENTS.routes(lists={"GET": "any"}),
+    Route(
+        "accounts/{account_id}/media",
+        "media",
+        {"GET": DOCUMENTS.listing, "PUT": DOCUMENTS.create},
+        plain={"GET": "any"},
+    ),
+    Route(
+        "accounts/{account_id}/media/{media_id}",
+        "media",
+        {"GET": DOCUMENTS.read, "POST": DOCUMENTS.replace, "DELETE": DOCUMENTS.delete},
+    ),
     Route(
         "accounts/{account_id}/media/{media_id}/raw",
         "media",

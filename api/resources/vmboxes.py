@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import Final
 
 from mirliton.actors.store import Document
 from mirliton.actors.store.names import account_db
-from mirliton.api.context import Context
+from mirliton.api.context import Answer, Context
 from mirliton.api.documents import Documents
 from mirliton.api.resource import Resource
 from mirliton.api.unique import not_unique, taken_by
@@ -47,4 +49,31 @@ VMBOXES: Final = Resource(
     ),
 )
 
-ROUTES: Final = Documents(VMBOXES).routes(lists={"GET": "any"}, plain={"GET": "own", "POST": "own", "PATCH": "own"})
+
+async def _with_counts(context: Context, answer: Answer) -> Answer:
+    """Each box of a list with how many messages lie in it: they are in the month databases, not in the box."""
+    counts: Counter[str] = Counter()
+    if answer.data:
+        for month in await context.store.databases(f"{account_db(context.account_id)}-"):
+            rows = (await context.store.view(month, "mailbox_messages/count_per_box_folder", group_level=1)).rows
+            for row in rows:
+                counts[str(row.key[0])] += int(row.value)
+    return replace(answer, data=[{**row, "messages": counts[row["id"]]} for row in answer.data])
+
+
+async def _list(context: Context) -> Answer:
+    return await _with_counts(context, await DOCUMENTS.listing(context))
+
+
+async def _list_of_user(context: Context) -> Answer:
+    return await _with_counts(context, await DOCUMENTS.listing_of_user(context))
+
+
+DOCUMENTS: Final = Documents(VMBOXES)
+
+ROUTES: Final = DOCUMENTS.routes(
+    lists={"GET": "any"},
+    plain={"GET": "own", "POST": "own", "PATCH": "own"},
+    listing=_list,
+    listing_of_user=_list_of_user,
+)
