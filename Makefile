@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FOLDERS := runtime supervisors actors ecallmgr whapps api config
 
-.PHONY: help setup run test check format bench chaos clean
+.PHONY: help setup run test check format bench chaos conformance clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -42,6 +42,9 @@ bench: setup  ## Print the benchmark table
 
 chaos: setup  ## Kill a thousand actors under two hundred calls
 	$(BIN)/python -m pytest tests/chaos -m chaos
+
+conformance: setup  ## Run Thespian's own suite on our system base (some eight minutes)
+	PYTHONPATH=tests/conformance $(BIN)/python -m pytest -p thespian_on_mirliton --pyargs thespian.test -k mirlitonBase --timeout 120
 
 clean:  ## Remove what setup and the tests made
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -14,7 +14,8 @@ clock.py timers.py    time
 dossier.py            what is known of a crash
 introspect.py         looking into live processes
 metrics.py            Prometheus
-plain_actors.py system_base.py   Thespian's own API
+plain_actors.py hosted.py actor_sources.py system_base.py   Thespian's own API
+waits.py protocol.py cell.py reasons.py errors.py   what these are made of
 testing/              virtual time, probes
 """
 

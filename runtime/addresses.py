@@ -56,9 +56,11 @@ class Pid(ActorAddress):
         return not self == other
 
     def __str__(self) -> str:
-        return f"<{self.node}.{self.incarnation:x}.{self.serial}>"
+        # No angle brackets, as Erlang's have: an operator types this in a shell.
+        return f"{self.node}.{self.incarnation:x}.{self.serial}"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"<{self}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Pid, (self.node, self.incarnation, self.serial)

@@ -59,6 +59,7 @@ class Cell:
         "handled",
         "held",
         "keep_mail",
+        "kind",
         "last",
         "limit",
         "links",
@@ -82,11 +83,13 @@ class Cell:
         "wait",
     )
 
-    def __init__(self, node: Node, pid: Pid, actor: Any, parent: Pid) -> None:
+    def __init__(self, node: Node, pid: Pid, actor: Any, parent: Pid, kind: str) -> None:
         self.node = node
         self.pid = pid
         self.actor = actor
         self.parent = parent
+        self.kind = kind
+        """The name of its class."""
         self.alive = True
         self.reason: Any = None
         self.queued = False
@@ -129,7 +132,7 @@ class Cell:
     @property
     def label(self) -> str:
         """What a reader should see: its name where it has one, else its class."""
-        return str(self.names[0]) if self.names else type(self.actor).__qualname__
+        return str(self.names[0]) if self.names else self.kind
 
     def __len__(self) -> int:
         """How much mail waits."""
@@ -179,7 +182,7 @@ class Cell:
         self.node.send(to, message, self)
 
     def createActor(self, cls: Any, requirements: Any, global_name: str | None, source: Any) -> Pid:
-        return self.node.thespian.create(cls, self, global_name)
+        return self.node.thespian.create(cls, self, requirements, global_name, source)
 
     def wakeupAfter(self, period: Any, payload: Any = None) -> None:
         self.node.thespian.wakeup(self, period, payload)
@@ -189,6 +192,27 @@ class Cell:
 
     def updateCapability(self, name: str, value: Any) -> None:
         self.node.thespian.update_capability(name, value)
+
+    def loadActorSource(self, file: Any) -> str:
+        return self.node.thespian.with_sources().load(file)
+
+    def unloadActorSource(self, source: str) -> None:
+        self.node.thespian.with_sources().unload(source)
+
+    def registerSourceAuthority(self, address: Any) -> None:
+        self.node.thespian.with_sources().authority = address
+
+    def notifyOnSourceAvailability(self, address: Any, enable: bool) -> None:
+        self.node.thespian.with_sources().notify(address, enable)
+
+    def notifyOnSystemRegistrationChanges(self, address: Any, enable: bool) -> None:
+        """One node is no convention: nothing is ever registered."""
+
+    def preRegisterRemoteSystem(self, address: Any, capabilities: Any) -> None:
+        """See notifyOnSystemRegistrationChanges."""
+
+    def deRegisterRemoteSystem(self, address: Any) -> None:
+        """See notifyOnSystemRegistrationChanges."""
 
     def actorSystemShutdown(self) -> None:
         self.node.thespian.shutdown()

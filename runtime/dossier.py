@@ -76,7 +76,8 @@ def describe(reason: Any) -> str:
 
 def state_of(actor: Any) -> dict[str, Any]:
     """The attributes of an actor, as they are."""
-    attributes = getattr(actor, "__dict__", {})
+    of_another = getattr(actor, "_runtime_attributes", None)
+    attributes = of_another() if of_another is not None else getattr(actor, "__dict__", {})
     return {key: value for key, value in attributes.items() if key != "_myRef" and not key.startswith("_GenServer__")}
 
 
@@ -126,7 +127,7 @@ class Dossier:
     @classmethod
     def of(cls, cell: Cell, reason: Any, when: float, by: str = "") -> Dossier:
         actor = cell.actor
-        dossier = cls(cell.pid, type(actor).__qualname__, reason, when)
+        dossier = cls(cell.pid, cell.kind, reason, when)
         dossier.names = tuple(str(name) for name in cell.names or ())
         dossier.by = by
         dossier.parent = cell.parent

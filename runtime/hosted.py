@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Coroutine
+from datetime import timedelta
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +22,42 @@ from thespian.actors import (
     ThespianWatch,
     WatchMessage,
 )
+from thespian.system.timing import ExpirationTimer
 
+from mirliton.runtime.dossier import state_of
+from mirliton.runtime.errors import Exit
 from mirliton.runtime.reasons import NORMAL, reason_of
 
 if TYPE_CHECKING:
     from mirliton.runtime.addresses import Pid
     from mirliton.runtime.cell import Cell
+    from mirliton.runtime.node import Node
+
+
+class Endpoint:
+    """The node's end of something that is no actor (a mailbox outside, the actor system itself). Subclass it."""
+
+    mailbox_limit = 0
+    mailbox_overflow = "refuse"
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.cell = node.new_cell(self, None, type(self).__qualname__)
+
+    def receiveMessage(self, message: Any, sender: Any) -> None:
+        raise NotImplementedError
+
+    def _runtime_failed(self, error: BaseException) -> None:
+        if isinstance(error, Exit):
+            self.node.signals.die(self.cell, error.reason)
+        else:
+            self.node.log.error("endpoint_failed", name=self.cell.kind, error=repr(error))
 
 
 class Hosted:
     """Stands in the cell in the actor's place and hands it its messages."""
 
-    __slots__ = ("actor", "cell", "children", "exiting", "requirements", "source", "watched")
+    __slots__ = ("actor", "cell", "exiting", "requirements", "source", "watched")
 
     mailbox_limit = 0
     mailbox_overflow = "refuse"
@@ -40,7 +65,6 @@ class Hosted:
     def __init__(self, actor: Actor, requirements: Any, source: str | None) -> None:
         self.actor = actor
         self.cell: Cell
-        self.children: dict[Pid, None] | None = None
         self.exiting = False
         """Was told to exit, and waits for its children to be gone."""
         self.requirements = requirements
@@ -48,11 +72,19 @@ class Hosted:
         """Hash of the loaded source that its class came from; its children's classes come from there too."""
         self.watched: frozenset[int] = frozenset()
 
+    @property
+    def children(self) -> tuple[Pid, ...]:
+        return self.cell.node.thespian.children(self.cell.pid)
+
     def state(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self.actor).items() if key != "_myRef"}
+        return state_of(self.actor)
 
     def set_state(self, state: dict[str, Any]) -> None:
         vars(self.actor).update(state)
+
+    def _runtime_attributes(self) -> dict[str, Any]:
+        attributes: dict[str, Any] = vars(self.actor)
+        return attributes
 
     def receiveMessage(self, message: Any, sender: Any) -> Any:
         if isinstance(message, Thespian_StatusReq):
@@ -123,8 +155,8 @@ class Hosted:
             return
         self.exiting = True
         if not recursive:
-            self.children = None
-        for child in tuple(self.children or ()):
+            cell.node.thespian.disown(cell.pid)
+        for child in self.children:
             cell.node.send(child, ActorExitRequest(), cell)
         if not self.children:
             cell.node.signals.die(cell, NORMAL)
@@ -142,6 +174,10 @@ class Hosted:
         self._watch(self.watched - {file})
         self.cell.node.deliver(self.cell, WatchMessage([file]), self.cell.pid)
 
+    def _runtime_failed(self, error: BaseException) -> None:
+        """Something else than an Exception came out of a handler (sys.exit, say): this actor ends, and no other."""
+        self.cell.node.signals.die(self.cell, reason_of(error))
+
     def ended(self) -> None:
         """The process is gone."""
         if self.watched:
@@ -152,9 +188,12 @@ class Hosted:
         status = Thespian_ActorStatus(
             cell.pid, cell.kind, cell.node.root, cell.parent, sourceHash=self.source, exiting=self.exiting or None
         )
-        for child in self.children or ():
+        for child in self.children:
             status.addChild(child)
         for item in cell.all_mail():
             status.addReceivedMessage(item[1], cell.pid, item[0])
         status.addReceived(cell.handled)
+        now = cell.node.clock.now()
+        left = [timedelta(seconds=max(0.0, made.timer.due - now)) for made in cell.timers or ()]
+        status.addWakeups([(cell.pid, ExpirationTimer(period)) for period in left])
         return status

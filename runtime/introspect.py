@@ -140,7 +140,7 @@ def status(cell: Cell) -> Status:
     return Status(
         pid=str(cell.pid),
         names=tuple(str(name) for name in cell.names or ()),
-        class_name=type(cell.actor).__qualname__,
+        class_name=cell.kind,
         status=_doing(cell),
         parent=str(cell.parent),
         mailbox_length=len(cell),

@@ -27,7 +27,7 @@ class NodeCollector(Collector):
         waiting: Counter[str] = Counter()
         longest: Counter[str] = Counter()
         for cell in node.processes():
-            kind = type(cell.actor).__qualname__
+            kind = cell.kind
             processes[kind] += 1
             length = len(cell)
             waiting[kind] += length

@@ -96,6 +96,8 @@ class Node:
         self.dossiers = Dossiers()
         self.sys = Sys(self)
         self.thespian = PlainActors(self)
+        self.elsewhere: Callable[[Pid, Any, Pid | None], bool] | None = None
+        """Takes (to, message, sender) for a process of another node; whether it could."""
         self.on_exit: list[ExitHook] = []
         """Called with (cell, reason, names, dossier) at every death."""
         self.strict_violations: list[CodecError] = []
@@ -205,7 +207,7 @@ class Node:
         parent = self.find(cell.parent)
         if parent is not None:
             self.signals.unlink(parent, cell.pid)
-        self.calls.fail(starter, StartError(type(cell.actor).__qualname__, "timeout"))
+        self.calls.fail(starter, StartError(cell.kind, "timeout"))
         self.signals.exit(cell, self.root, KILL)
 
     def create(
@@ -226,7 +228,8 @@ class Node:
         """
         if name is not None and (holder := self.registry.find(name)) is not None:
             raise AlreadyStarted(cls.__qualname__, holder.pid)
-        cell = self.new_cell(cls(), parent if link else None)
+        cell = self.new_cell(cls(), parent if link else None, cls.__qualname__)
+        cell.actor._myRef = cell
         cell.starter = starter
         cell.keep_mail = keep_mail
         cell.limit = cell.actor.mailbox_limit
@@ -239,12 +242,15 @@ class Node:
         self.scheduler.enqueue(cell)
         return cell
 
-    def new_cell(self, actor: Any, parent: Cell | None) -> Cell:
-        """Give an actor object a place on this node."""
+    def unborn(self) -> Pid:
+        """An address that no process has or will have."""
+        return Pid(self.name, self.incarnation, next(self._serials))
+
+    def new_cell(self, actor: Any, parent: Cell | None, kind: str) -> Cell:
+        """Give an actor object a place on this node; `kind` is the name of its class."""
         pid = Pid(self.name, self.incarnation, next(self._serials))
-        cell = Cell(self, pid, actor, parent.pid if parent is not None else self.root)
+        cell = Cell(self, pid, actor, parent.pid if parent is not None else self.root, kind)
         pid.cell = cell
-        actor._myRef = cell
         self._cells[pid.serial] = cell
         return cell
 
@@ -255,7 +261,7 @@ class Node:
         kind = reason if reason in ("normal", "shutdown", "killed") else "crash"
         if type(reason).__name__ == "Shutdown":
             kind = "shutdown"
-        self.exited[type(cell.actor).__qualname__, str(kind)] += 1
+        self.exited[cell.kind, str(kind)] += 1
 
     def processes(self) -> Iterator[Cell]:
         """All living processes."""
@@ -270,7 +276,7 @@ class Node:
             return self.registry.find(address)
         if type(address) is Pid:
             cell = address.cell
-            if cell is not None:
+            if cell is not None and cell.node is self:
                 return cell if cell.alive else None
             if address.incarnation == self.incarnation and address.node == self.name:
                 return self._cells.get(address.serial)
@@ -289,11 +295,11 @@ class Node:
         """
         self.messages_sent += 1
         cell = to.cell if type(to) is Pid else None
-        if cell is None:
+        if cell is None or cell.node is not self:
             cell = self.find(to)
         if cell is None or not cell.alive:
-            if not (type(to) is Name and self.registry.park(to, self._item(message, sender))):
-                self._dead_letter(to, message)
+            if not self._pass_on(to, message, sender):
+                self.dead_letter(to, message)
             return
         if cell.limit and len(cell) >= cell.limit and not self._make_room(cell):
             return
@@ -350,6 +356,14 @@ class Node:
         pid = sender.pid if sender is not None else None
         return (message, pid, self._strict_frame(message)) if self.strict else (message, pid)
 
+    def _pass_on(self, to: Address, message: Any, sender: Cell | None) -> bool:
+        """Whether somebody else than a living process here takes the message."""
+        if type(to) is Name:
+            return self.registry.park(to, self._item(message, sender))
+        if self.elsewhere is None or type(to) is not Pid or (to.node, to.incarnation) == (self.name, self.incarnation):
+            return False
+        return self.elsewhere(to, message, sender.pid if sender is not None else None)
+
     def _nobody(self, to: Address) -> NoProc:
         if type(to) is Pid and to.node == self.name and to.incarnation != self.incarnation:
             return PreviousIncarnation(to)
@@ -367,7 +381,8 @@ class Node:
         self.dropped += 1
         return False
 
-    def _dead_letter(self, to: Address, message: Any) -> None:
+    def dead_letter(self, to: Address, message: Any) -> None:
+        """Nobody will read this message."""
         self.dead_letters += 1
         self.thespian.dead_letter(to, message)
 

@@ -11,6 +11,7 @@ because foreign code (asyncio.timeout, aiohttp …) insists on one.
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import deque
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
@@ -78,7 +79,7 @@ class Scheduler:
         cell.busy = True
         task = self.track(self._drive(cell, coroutine))
         # A Task that is cancelled before its first step never begins the coroutine inside it.
-        task.add_done_callback(lambda _: coroutine.close())
+        task.add_done_callback(lambda _: discard(coroutine))
         cell.task = task
 
     @property
@@ -279,12 +280,9 @@ class Scheduler:
         wait.finish()
         self.wake(cell, None, error)
 
-    def _failed(self, cell: Cell, error: BaseException) -> None:
-        failed = getattr(cell.actor, "_runtime_failed", None)
-        if failed is not None:
-            failed(error)
-        else:
-            self.node.thespian.failed(cell, error)
+    @staticmethod
+    def _failed(cell: Cell, error: BaseException) -> None:
+        cell.actor._runtime_failed(error)
 
     def _verify(self, item: Item) -> None:
         if item[2] is not None and encode(item[0]) != item[2]:
@@ -300,6 +298,15 @@ async def _probe() -> None:
 _coroutine = _probe()
 _Coroutine: Final = type(_coroutine)
 _coroutine.close()
+
+
+def discard(coroutine: Any) -> None:
+    """Close a coroutine that may not have begun, and then those it was given to await."""
+    if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+        for value in tuple(coroutine.cr_frame.f_locals.values()):
+            if type(value) is _Coroutine:
+                discard(value)
+    coroutine.close()
 
 
 def close(cell: Cell, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -156,7 +156,7 @@ class Signals:
             timer.cancel()
         cell.timers = None
         if cell.starter:
-            node.calls.fail(cell.starter, StartError(type(cell.actor).__qualname__, reason))
+            node.calls.fail(cell.starter, StartError(cell.kind, reason))
             cell.starter = 0
         self._tell_monitors(cell, reason)
         links, cell.links = cell.links, None

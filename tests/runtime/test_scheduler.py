@@ -1,0 +1,174 @@
+"""The run queue: turns, fairness, and that nothing a process does can stop it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mirliton.runtime import CoroutineProcess, GenServer, Node, Pid, Reply, message
+from mirliton.runtime.scheduler import MESSAGES_PER_SLICE, MESSAGES_PER_TURN
+
+
+@message("test.scheduler.work")
+class Work:
+    n: int
+
+
+class Logger(GenServer):
+    def init(self, log: list[Any], name: str) -> None:
+        self.notes = log
+        self.name = name
+
+    def handle_info(self, received: Any) -> None:
+        self.notes.append((self.name, received.n))
+
+    def handle_call(self, request: Any, sender: Any) -> Any:
+        return Reply(len(self.notes))
+
+
+async def test_a_turn_is_bounded_so_that_processes_alternate(node: Any) -> None:
+    log: list[Any] = []
+    a, b = await node.start(Logger, log, "a"), await node.start(Logger, log, "b")
+    for n in range(100):
+        node.send(a, Work(n))
+    node.send(b, Work(0))
+    await node.idle()
+    assert log.index(("b", 0)) == MESSAGES_PER_TURN
+    assert [n for name, n in log if name == "a"] == list(range(100))
+
+
+async def test_a_flooded_process_does_not_starve_others(node: Any) -> None:
+    node.strict = False
+    log: list[Any] = []
+    flooded, other = await node.start(Logger, log, "flooded"), await node.start(Logger, [], "other")
+    for n in range(100_000):
+        node.send(flooded, Work(n))
+    await node.call(other, "are you there?")
+    assert len(log) < 1000
+
+
+async def test_two_that_keep_each_other_busy_do_not_starve_the_loop(node: Any) -> None:
+    class Ping(GenServer):
+        peer: Pid
+
+        def init(self) -> None:
+            self.count = 0
+
+        def handle_info(self, received: Any) -> None:
+            self.count += 1
+            self.send(self.peer, received)
+
+    a, b = await node.start(Ping), await node.start(Ping)
+    a.cell.actor.peer, b.cell.actor.peer = b, a
+    node.send(a, Work(0))
+    turns = 0
+    while a.cell.actor.count < 10_000:
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 10_000 / MESSAGES_PER_SLICE
+    node.exit(a, "kill")
+
+
+async def test_a_script_that_never_waits_takes_turns_as_well(node: Any) -> None:
+    class Greedy(CoroutineProcess):
+        async def run(self) -> None:
+            while True:
+                self.send(self.pid, Work(0))
+                await self.receive(Work)
+
+    log: list[Any] = []
+    greedy, other = await node.start(Greedy), await node.start(Logger, log, "other")
+    assert await node.call(other, 1) == 0
+    node.exit(greedy, "kill")
+
+
+async def test_a_script_that_looks_for_ever_with_a_timeout_of_zero_takes_turns(node: Any) -> None:
+    class Greedy(CoroutineProcess):
+        async def run(self) -> None:
+            while True:
+                try:
+                    await self.receive(Work, timeout=0)
+                except TimeoutError:
+                    continue
+
+    greedy, other = await node.start(Greedy), await node.start(Logger, [], "other")
+    assert await node.call(other, 1) == 0
+    node.exit(greedy, "kill")
+
+
+async def test_many_flooded_processes_all_come_to_their_turn(node: Any) -> None:
+    node.strict = False
+    log: list[Any] = []
+    pids = [await node.start(Logger, log, str(n)) for n in range(50)]
+    for _ in range(200):
+        for pid in pids:
+            node.send(pid, Work(0))
+    await node.call(pids[0], 1, timeout=None)
+    first_round = {name for name, _ in log[: 50 * MESSAGES_PER_TURN]}
+    assert len(first_round) == 50
+
+
+async def test_a_crash_in_the_middle_of_a_slice_stops_nobody_else(node: Any) -> None:
+    class Crashes(GenServer):
+        def handle_info(self, received: Any) -> None:
+            raise RuntimeError("no")
+
+    log: list[Any] = []
+    pids = [await node.start(Crashes if n % 2 else Logger, *([] if n % 2 else [log, str(n)])) for n in range(20)]
+    for pid in pids:
+        node.send(pid, Work(0))
+    await node.idle()
+    assert len(log) == 10
+
+
+async def test_a_process_killed_while_it_waits_for_its_turn_never_gets_it(node: Any) -> None:
+    log: list[Any] = []
+    pid = await node.start(Logger, log, "a")
+    node.send(pid, Work(0))
+    node.exit(pid, "kill")
+    await node.idle()
+    assert log == []
+
+
+async def test_messages_that_come_during_a_turn_are_handled(node: Any) -> None:
+    class Chain(GenServer):
+        def handle_info(self, received: Any) -> None:
+            if received.n:
+                self.send(self.pid, Work(received.n - 1))
+            else:
+                done.set_result(None)
+
+    done = node.loop.create_future()
+    pid = await node.start(Chain)
+    node.send(pid, Work(MESSAGES_PER_SLICE * 3))
+    await done
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt])
+async def test_control_c_in_a_handler_is_not_swallowed(error: type[BaseException]) -> None:
+    class Interrupted(GenServer):
+        def handle_info(self, received: Any) -> None:
+            raise error
+
+    async with Node("interrupted") as node:
+        pid = await node.start(Interrupted)
+        cell = pid.cell
+        cell.mailbox = None
+        node.send(pid, Work(0))
+        cell.queued = False
+        node.scheduler.ready.clear()
+        with pytest.raises(error):
+            node.scheduler._turn(cell)
+        node.scheduler._scheduled = False
+
+
+async def test_the_current_process_is_known_while_it_runs(node: Any) -> None:
+    class Curious(GenServer):
+        def handle_call(self, request: Any, sender: Any) -> Any:
+            return Reply(self.node.scheduler.current is self.pid.cell)
+
+    pid = await node.start(Curious)
+    assert await node.call(pid, 1) is True
+    assert node.scheduler.current is None
