@@ -59,8 +59,9 @@ async def _messages(context: Context) -> Answer:
     asked = wanted(context.query, context.services.settings.page_size, newest_first=True)
     months = await _months(context)
     source = Listing(months if asked.descending else months[::-1], VIEW, [box["_id"]], [box["_id"], {}])
-    keep = (lambda row: all(test(row.value) for test in tests)) if tests else None
-    rows, place = await page(context.store, source, asked, keep=keep)
+    rows, place = await page(
+        context.store, source, asked, keep=lambda row: _complete(row.value) and all(test(row.value) for test in tests)
+    )
     return Answer([row.value for row in rows], page=place)
 
 
@@ -72,7 +73,7 @@ async def _all_messages(context: Context) -> Answer:
         if len(rows) > MAX_UNPAGED:
             raise RangeTooLarge(MAX_UNPAGED)
     rows.sort(key=lambda row: row.key[1], reverse=True)
-    return Answer([{str(row.key[0]): row.value} for row in rows])
+    return Answer([{str(row.key[0]): row.value} for row in rows if _complete(row.value)])
 
 
 async def _months(context: Context) -> list[str]:
@@ -125,7 +126,7 @@ async def _delete_messages(context: Context) -> Answer:
         asked = wanted({"page_size": str(MAX_AT_ONCE)}, MAX_AT_ONCE, newest_first=True)
         source = Listing(await _months(context), VIEW, [box["_id"]], [box["_id"], {}])
         rows, _ = await page(context.store, source, asked)
-        ids = [str(row.id) for row in rows if folder in (None, row.value.get("folder"))]
+        ids = [str(row.id) for row in rows if _complete(row.value) and folder in (None, row.value.get("folder"))]
     return await _each(context, box["_id"], ids, "deleted")
 
 
@@ -167,15 +168,21 @@ async def _moved(context: Context, box_id: str, id: str, folder: str) -> Documen
 
 
 def _must_be_of(doc: Document, box_id: str) -> None:
-    if doc.get("pvt_type") != MESSAGE or doc.get("source_id") != box_id or is_deleted(doc):
+    metadata = doc.get("metadata")
+    mine = doc.get("pvt_type") == MESSAGE and doc.get("source_id") == box_id and not is_deleted(doc)
+    if not mine or not isinstance(metadata, dict) or not _complete(metadata):
         raise BadIdentifier(str(doc.get("_id")))
+
+
+def _complete(metadata: Any) -> bool:
+    """Whether it is a message: its folder is set last, when the recording is there."""
+    return isinstance(metadata, dict) and bool(metadata.get("folder"))
 
 
 def _shown(doc: Document) -> dict[str, Any]:
     metadata = doc.get("metadata")
     shown = dict(metadata) if isinstance(metadata, dict) else {}
     shown.setdefault("media_id", doc["_id"])
-    shown.setdefault("folder", "new")
     return shown
 
 

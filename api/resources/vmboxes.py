@@ -55,9 +55,11 @@ async def _with_counts(context: Context, answer: Answer) -> Answer:
     counts: Counter[str] = Counter()
     if answer.data:
         for month in await context.store.databases(f"{account_db(context.account_id)}-"):
-            rows = (await context.store.view(month, "mailbox_messages/count_per_box_folder", group_level=1)).rows
+            rows = (await context.store.view(month, "mailbox_messages/count_per_box_folder", group_level=2)).rows
             for row in rows:
-                counts[str(row.key[0])] += int(row.value)
+                # A message without a folder is none yet: its recording has not come.
+                if len(row.key) > 1 and row.key[1]:
+                    counts[str(row.key[0])] += int(row.value)
     return replace(answer, data=[{**row, "messages": counts[row["id"]]} for row in answer.data])
 
 

@@ -7,5 +7,11 @@ executor.py    one process per call, which goes through the flow action by actio
 script.py      what an action can do with its call
 checkpoint.py  where in its flow a call is, kept on the switch
 endpoints.py   devices and users as endpoints to ring
+ringing.py     ringing them, and what comes of it
+talking.py     announcements, keys and digits
+media.py       what documents call a medium, as a switch can play it
+fields.py      documents that anybody may have written
+patterns.py    patterns of tenants, in bounded time
 actions/       one file per action
+voicemail/     the voicemail action, which is a larger one
 """

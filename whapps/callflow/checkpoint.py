@@ -67,11 +67,13 @@ def decode(text: str, call_id: str) -> Checkpoint:
         raise InvalidCheckpoint(str(error)) from error
     if version != VERSION:
         raise InvalidCheckpoint(f"version {version!r}, this node reads {VERSION}")
-    if not (isinstance(flow_id, str) and isinstance(path, list) and isinstance(step, int) and isinstance(mark, int)):
+    if not (isinstance(flow_id, str) and isinstance(path, list) and type(step) is int and type(mark) is int):
         raise InvalidCheckpoint("its fields are of the wrong types")
     found = Checkpoint(flow_id, [str(key) for key in path], step, mark, state)
     try:
         for index, (status, response, variables) in enumerate(results):
+            if status not in ("done", "refused", "gone"):
+                raise ValueError(f"{status!r} is no result")
             found.results.append(
                 CommandResult(found.command_id(call_id, index), status, str(response), dict(variables))
             )

@@ -5,7 +5,8 @@ CallflowError
 ├── CommandRefused      the switch did not take a command
 ├── InvalidCheckpoint   a checkpoint that cannot be read
 ├── InvalidFlow         a flow, or an action's data, that makes no sense
-└── NobodyToRing        no device of those asked for can be rung
+├── NobodyToRing        no device of those asked for can be rung
+└── NotAdmitted         the account has as many calls as it may, or cannot be asked
 """
 
 from __future__ import annotations
@@ -48,6 +49,15 @@ class InvalidFlow(CallflowError):
         super().__init__(f"{what}: {reason}")
         self.what = what
         self.reason = reason
+
+
+class NotAdmitted(CallflowError):
+    """The call may not go on: it is hung up with `cause`."""
+
+    def __init__(self, account_id: str, cause: str) -> None:
+        super().__init__(f"account {account_id} does not admit the call: {cause}")
+        self.account_id = account_id
+        self.cause = cause
 
 
 class NobodyToRing(CallflowError):

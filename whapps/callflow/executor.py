@@ -18,12 +18,16 @@ from mirliton.ecallmgr.switch_http import Media
 from mirliton.runtime import CallError, CoroutineProcess
 from mirliton.whapps.callflow.actions import action_of
 from mirliton.whapps.callflow.checkpoint import Checkpoint, decode
-from mirliton.whapps.callflow.errors import CallflowError, CallGone, InvalidCheckpoint, InvalidFlow
-from mirliton.whapps.callflow.script import Done, Jump, Next, Outcome, Script
+from mirliton.whapps.callflow.errors import CallflowError, CallGone, InvalidCheckpoint, InvalidFlow, NotAdmitted
+from mirliton.whapps.callflow.script import Done, Jump, Next, Outcome, Script, is_gone
 
 MAX_STEPS: Final = 50
 """Actions of one call (Kazoo: max_branch_count 50); a flow that loops ends here."""
 ATTACH_TIMEOUT: Final = 20.0
+HANGUP_TIMEOUT: Final = 30.0
+"""Seconds the switch may take to end a call: it may be away."""
+HANGUP_PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds before the call's actor, which may be restarting, is told again."""
 
 
 class Executor(CoroutineProcess):
@@ -50,10 +54,13 @@ class Executor(CoroutineProcess):
             return
         try:
             checkpoint = self._begin(info)
-            if info.checkpoint or await self._admitted(info):
-                await self._go(info, checkpoint)
+            if not info.checkpoint:
+                await self._be_admitted(info)
+            await self._go(info, checkpoint)
         except CallGone as gone:
             self.log.debug("call_gone", cause=gone.cause)
+        except NotAdmitted as refusal:
+            await self._hang_up(refusal.cause)
         except (CallflowError, StoreError) as error:
             self.log.error("callflow_broken", error=str(error))
             await self._hang_up("NORMAL_TEMPORARY_FAILURE")
@@ -85,20 +92,17 @@ class Executor(CoroutineProcess):
             raise InvalidFlow("call", "it has no CallFlow-ID")
         return Checkpoint(str(flow_id))
 
-    async def _admitted(self, info: CallInfo) -> bool:
-        """Whether the account's limits let the call go on."""
+    async def _be_admitted(self, info: CallInfo) -> None:
+        """Ask whether the account's limits let the call go on. Raises NotAdmitted."""
         account_id = str(info.custom_channel_vars["Account-ID"])
         try:
             answer = await admit(self, account_id, self.call_id)
         except AccountUnavailable as error:
             self.log.error("admission_failed", account_id=account_id, error=str(error))
-            await self._hang_up("NORMAL_TEMPORARY_FAILURE")
-            return False
-        if isinstance(answer, Admitted):
-            return True
-        self.log.info("call_limit_reached", account_id=account_id, calls=answer.calls, limit=answer.limit)
-        await self._hang_up("USER_BUSY")
-        return False
+            raise NotAdmitted(account_id, "NORMAL_TEMPORARY_FAILURE") from error
+        if not isinstance(answer, Admitted):
+            self.log.info("call_limit_reached", account_id=account_id, calls=answer.calls, limit=answer.limit)
+            raise NotAdmitted(account_id, "USER_BUSY")
 
     async def _go(self, info: CallInfo, checkpoint: Checkpoint) -> None:
         account = str(info.custom_channel_vars["Account-ID"])
@@ -160,11 +164,22 @@ class Executor(CoroutineProcess):
         return flow
 
     async def _hang_up(self, cause: str) -> None:
-        command = Hangup(call_id=self.call_id, hangup_cause=cause, insert_at="now")
-        try:
-            await self.call(call_name(self.call_id), Execute("", command))
-        except CallError as error:
-            self.log.warning("hangup_not_given", error=str(error))
+        """End the call, if it is still up. Raises CallError, so that a successor tries, when nobody takes the command.
+
+        Where the leg is gone there may be no actor of the call any more.
+        """
+        request = Execute("", Hangup(call_id=self.call_id, hangup_cause=cause, insert_at="now"))
+        for pause in HANGUP_PAUSES:
+            try:
+                await self.call(call_name(self.call_id), request, timeout=HANGUP_TIMEOUT)
+            except CallError as error:
+                self.log.info("hangup_tried_again", error=str(error))
+                await self.sleep(pause)
+            else:
+                return
+        if await is_gone(self, self.call_id):
+            return
+        await self.call(call_name(self.call_id), request, timeout=HANGUP_TIMEOUT)
 
 
 def _node(flow: dict[str, Any], path: list[str]) -> dict[str, Any] | None:

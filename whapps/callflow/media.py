@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from mirliton.actors.store import DocumentNotFound, InvalidName
+from mirliton.actors.store.documents import is_deleted
 from mirliton.whapps.callflow.errors import InvalidFlow
 from mirliton.whapps.callflow.script import Script
 
 LANGUAGE: Final = "en-us"
-_DIRECT: Final = ("tone_stream://", "silence_stream://", "local_stream://", "http://", "https://", "prompt://", "/")
+_DIRECT: Final = ("tone_stream://", "silence_stream://", "local_stream://", "http://", "https://", "prompt://")
 
 
 def prompt(call: Script, prompt_id: str) -> str:
@@ -19,12 +21,16 @@ def prompt(call: Script, prompt_id: str) -> str:
 async def media_name(call: Script, medium: str) -> str:
     """The name of a medium: a stream or prompt as it is, a media document by the URL of its audio.
 
-    Raises InvalidFlow for a document without audio, DocumentNotFound where there is none.
+    Files of the switch have no name here: a tenant could name those of another. Raises InvalidFlow where there is no
+    such document, or no audio.
     """
     if medium.startswith(_DIRECT):
         return medium
-    doc = await call.document(medium)
+    try:
+        doc = await call.document(medium)
+    except (DocumentNotFound, InvalidName) as error:
+        raise InvalidFlow(f"media {medium[:64]!r}", "there is no such document") from error
     attachments: dict[str, Any] = doc.get("_attachments") or {}
-    if not attachments:
+    if is_deleted(doc) or not attachments:
         raise InvalidFlow(f"media {medium}", "it has no audio")
     return call.media.url("GET", call.account_db, medium, next(iter(attachments)))

@@ -33,7 +33,7 @@ from mirliton.actors.switching import (
     switch_name,
 )
 from mirliton.ecallmgr.switch_http import Media
-from mirliton.runtime import CallError, CallTimeout
+from mirliton.runtime import CallError, CallTimeout, Process
 from mirliton.whapps.callflow.checkpoint import Checkpoint
 from mirliton.whapps.callflow.errors import CallGone, CommandRefused
 
@@ -172,15 +172,17 @@ class Script:
                 # The call's actor is being restarted; it takes the same command up where it was.
                 pauses += 1
                 await process.sleep(_PAUSE)
-                if pauses % _PAUSES_BEFORE_DOUBT == 0 and await self._is_gone():
+                if pauses % _PAUSES_BEFORE_DOUBT == 0 and await is_gone(process, self.id):
                     return CommandResult(request.command_id, "gone", "NORMAL_UNSPECIFIED")
 
-    async def _is_gone(self) -> bool:
-        try:
-            answer = await self._process.call(CHANNELS, ChannelStatusReq(call_id=self.id))
-        except CallError:
-            return False
-        return isinstance(answer, ChannelStatusResp) and answer.status == "terminated"
+
+async def is_gone(process: Process, call_id: str) -> bool:
+    """Whether the channel table knows that a leg has ended. Where it cannot be asked the leg may be there."""
+    try:
+        answer = await process.call(CHANNELS, ChannelStatusReq(call_id=call_id))
+    except CallError:
+        return False
+    return isinstance(answer, ChannelStatusResp) and answer.status == "terminated"
 
 
 def _without_notes(result: CommandResult) -> CommandResult:

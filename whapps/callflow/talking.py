@@ -1,6 +1,6 @@
 """Talking with a caller: announcements in several pieces, a key, a number.
 
-    key = await announce(call, [Prompt("vm-you_have"), Number("3", "messages"), Prompt("vm-new_messages")], ANY_KEY)
+    key = await announce(call, [Prompt("vm-you_have"), Spell("3", "messages"), Prompt("vm-new_messages")], ANY_KEY)
     key = key or await ask_key(call, prompt(call, "vm-main_menu"))
 
 Each piece is a command of its own. A key ends the announcement; it is known by the variable in which the switch notes

@@ -8,28 +8,23 @@ to one from the switch.
 
 from __future__ import annotations
 
-import datetime
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
-from mirliton.actors.kapi import Envelope, to_headers
+from mirliton.actors.kapi import KapiError
 from mirliton.actors.kapi.cdr import CdrReport
-from mirliton.actors.store import Conflict, Document, Month, Months, StoreError
+from mirliton.actors.store import Conflict, DatabaseNotFound, Document, Month, StoreError
+from mirliton.actors.store import Refused as RefusedByStore
 from mirliton.actors.store.client import StoreClient
-from mirliton.actors.store.documents import GREGORIAN_OFFSET, stamp
-from mirliton.actors.store.names import month_id
-from mirliton.actors.switching import CdrNotStored, CdrStored
+from mirliton.actors.store.names import modb
+from mirliton.actors.switching import CdrNotStored, CdrRefused, CdrStored
 from mirliton.runtime import Completed, From, GenServer, NoReply, Reply
+from mirliton.whapps.cdr.document import ANONYMOUS, account_of, began, document, provisional
 
-ANONYMOUS: Final = "anonymous_cdrs"
-"""The database of legs that belong to no account."""
 AT_ONCE: Final = 128
 """Reports that are being stored at the same time; the others wait their turn."""
 WAITING: Final = 20_000
 """Reports that may wait; the reporters of more are told to come back."""
-_ENVELOPE_HEADERS: Final = frozenset({"Event-Category", "Event-Name", "Msg-ID", "Server-ID"})
 
 
 class Listener(GenServer):
@@ -40,6 +35,16 @@ class Listener(GenServer):
         self.waiting: deque[tuple[CdrReport, From]] = deque()
         self.stored = 0
         self.doubles = 0
+        self.replaced = 0
+
+    def state(self) -> Any:
+        return {
+            "storing": self.storing,
+            "waiting": len(self.waiting),
+            "stored": self.stored,
+            "doubles": self.doubles,
+            "replaced": self.replaced,
+        }
 
     def handle_call(self, request: Any, sender: From) -> Any:
         if not isinstance(request, CdrReport):
@@ -65,24 +70,25 @@ class Listener(GenServer):
             self.storing += 1
             self.background(self._store(report), sender)
 
-    async def _store(self, report: CdrReport) -> CdrStored | CdrNotStored:
-        doc = document(report)
-        store = StoreClient(self)
+    async def _store(self, report: CdrReport) -> CdrStored | CdrNotStored | CdrRefused:
+        now = self.node.clock.time()
         try:
-            if report.account_id:
-                months = Months(store, report.account_id, clock=self.node.clock.time)
-                await self._put(doc, report, months.db_of(doc["_id"]), months)
-            else:
-                await store.create_database(ANONYMOUS)
-                await self._put(doc, report, ANONYMOUS, None)
+            doc = document(report, now)
+            account_id = account_of(report)
+            month = Month.at(began(report, now))
+            db = ANONYMOUS if account_id is None else modb(account_id, month.year, month.month)
+            await self._put(db, doc, report)
+        except (RefusedByStore, KapiError) as error:
+            self.log.error("cdr_refused", call_id=report.call_id, error=str(error))
+            return CdrRefused(str(error))
         except StoreError as error:
             return CdrNotStored(str(error))
         return CdrStored(doc["_id"])
 
-    async def _put(self, doc: Document, report: CdrReport, db: str, months: Months | None) -> None:
+    async def _put(self, db: str, doc: Document, report: CdrReport) -> None:
         store = StoreClient(self)
         try:
-            await (months.put(doc) if months is not None else store.put(db, doc))
+            await self._create(store, db, doc)
             self.stored += 1
         except Conflict:
             self.doubles += 1
@@ -91,53 +97,13 @@ class Listener(GenServer):
             there = await store.get(db, doc["_id"])
             if there.get("pvt_provisional"):
                 await store.put(db, {**doc, "_rev": there["_rev"]})
+                self.replaced += 1
 
-
-def provisional(report: CdrReport) -> bool:
-    """Whether the leg's end was inferred."""
-    return isinstance(report.extended_data, Mapping) and bool(report.extended_data.get("Provisional"))
-
-
-def document(report: CdrReport) -> Document:
-    """The document of a leg: Kazoo's headers in small letters, with an id of the month it began in."""
-    # Kazoo's report cannot do without an account; of a leg that nobody's callflow took, there is none to name.
-    headers = to_headers(report if report.account_id else replace(report, account_id=ANONYMOUS), Envelope())
-    if not report.account_id:
-        del headers["Account-ID"]
-    doc = {key: value for key, value in _lowered(headers).items() if key not in _LOWERED_ENVELOPE}
-    began = _began(report)
-    moment = datetime.datetime.fromtimestamp(began, datetime.UTC)
-    doc["_id"] = month_id(Month(moment.year, moment.month), report.call_id)
-    doc.setdefault("timestamp", int(began) + GREGORIAN_OFFSET)
-    for field in ("timestamp", "duration_seconds", "billing_seconds", "ringing_seconds"):
-        if isinstance(doc.get(field), str) and doc[field].isdigit():
-            doc[field] = int(doc[field])
-    interaction = report.call_interaction.get("Id")
-    if interaction:
-        doc["interaction_id"] = interaction
-    if provisional(report):
-        doc["pvt_provisional"] = True
-    db = None if report.account_id else ANONYMOUS
-    stamped = stamp(doc, type="cdr", account_id=report.account_id or None, db=db)
-    stamped["pvt_created"] = doc["timestamp"]
-    return stamped
-
-
-def _began(report: CdrReport) -> float:
-    """Seconds since 1970 at which the leg began: the one time that all reports of a leg agree on."""
-    if report.channel_created_time:
-        return report.channel_created_time / 1_000_000
-    if report.timestamp:
-        return float(report.timestamp - GREGORIAN_OFFSET)
-    return 0.0
-
-
-def _lowered(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key).lower().replace("-", "_"): _lowered(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_lowered(item) for item in value]
-    return value
-
-
-_LOWERED_ENVELOPE: Final = frozenset(name.lower().replace("-", "_") for name in _ENVELOPE_HEADERS)
+    async def _create(self, store: StoreClient, db: str, doc: Document) -> None:
+        """Store a new document, in a database that is made when it is first needed (also for a month long past, whose
+        records a switch kept until now)."""
+        try:
+            await store.put(db, doc)
+        except DatabaseNotFound:
+            await store.create_database(db)
+            await store.put(db, doc)

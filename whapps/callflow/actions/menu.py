@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mirliton.actors.kapi.dialplan import Answer
-from mirliton.actors.store import Document, DocumentNotFound
+from mirliton.actors.store import Document
 from mirliton.actors.store.documents import is_deleted
 from mirliton.whapps.callflow import patterns
 from mirliton.whapps.callflow.endpoints import required_id
@@ -137,7 +137,7 @@ async def _greeting(call: Script, menu: Menu) -> str:
     if menu.greeting is not None:
         try:
             return await media_name(call, menu.greeting)
-        except (DocumentNotFound, InvalidFlow) as error:
+        except InvalidFlow as error:
             call.log.warning("menu_greeting_missing", error=str(error))
     return prompt(call, "menu-no_prompt")
 
@@ -150,7 +150,7 @@ async def _play(call: Script, medium: str | bool, own: str) -> None:
     if isinstance(medium, str):
         try:
             name = await media_name(call, medium)
-        except (DocumentNotFound, InvalidFlow) as error:
+        except InvalidFlow as error:
             call.log.warning("menu_media_missing", error=str(error))
     await announce(call, [Medium(name)])
 

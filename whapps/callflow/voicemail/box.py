@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from mirliton.actors.store import DocumentNotFound
+from mirliton.actors.store import DocumentNotFound, InvalidName
 from mirliton.actors.store.documents import Document, is_deleted
 from mirliton.whapps.callflow.fields import flag, mapping, number, text
 from mirliton.whapps.callflow.script import Data, Script
@@ -91,7 +91,7 @@ async def open_box(call: Script, box_id: str, data: Data) -> Box | None:
     """The mailbox of that id; None where there is none (any more)."""
     try:
         doc = await call.document(box_id)
-    except DocumentNotFound:
+    except (DocumentNotFound, InvalidName):
         return None
     return None if is_deleted(doc) or doc.get("pvt_type") != "vmbox" else Box.of(doc, data)
 

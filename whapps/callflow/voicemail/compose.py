@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mirliton.actors.kapi.dialplan import Answer
-from mirliton.actors.store import DocumentNotFound
 from mirliton.whapps.callflow.errors import InvalidFlow
 from mirliton.whapps.callflow.media import media_name
 from mirliton.whapps.callflow.script import Jump, Next, Outcome, Script
@@ -69,7 +68,7 @@ async def _greeting(call: Script, box: Box) -> list[Piece]:
     if box.greeting is not None:
         try:
             return [Medium(await media_name(call, box.greeting))]
-        except (DocumentNotFound, InvalidFlow) as error:
+        except InvalidFlow as error:
             call.log.warning("mailbox_greeting_missing", mailbox=box.id, error=str(error))
     if not box.number:
         return [Prompt("vm-person_not_available")]

@@ -177,13 +177,14 @@ class Messages:
 
     async def _all(self, box_id: str) -> list[Message]:
         now = self._now()
+        since = now - RETENTION.total_seconds()
         rows = await self._months.view(
             "mailbox_messages/listing_by_mailbox",
-            Month.at(now - RETENTION.total_seconds()),
+            Month.at(since),
             Month.at(now),
             descending=True,
             startkey=[box_id, {}],
-            endkey=[box_id],
+            endkey=[box_id, gregorian(since)],
             limit=MAX_LISTED,
         )
         found = []
