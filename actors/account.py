@@ -1,19 +1,23 @@
 """The account's actor: the one counter of its calls against its limits.
 
 Only it admits calls, one after the other, so a limit holds exactly however many calls come at once. Its truth is the
-channel table: after a restart it asks there which of the account's calls are up before it admits another, and at
-intervals it asks again and forgets the calls whose end it was not told.
+channel table: each call is noted there when it is admitted. After a restart the account asks there which calls those
+are before it admits another, and at intervals it asks again and forgets the calls whose end it was not told.
 """
 
 from __future__ import annotations
 
+import math
+import re
+from collections import deque
 from typing import Any, Final
 
 from mirliton.actors.kapi.channels import QueryAccountChannelsReq, QueryAccountChannelsResp
-from mirliton.actors.store import DocumentNotFound
+from mirliton.actors.store import Document, NotFound
 from mirliton.actors.store.client import StoreClient
+from mirliton.actors.store.documents import is_deleted
 from mirliton.actors.store.names import account_db
-from mirliton.actors.switching import CHANNELS
+from mirliton.actors.switching import CHANNELS, LegAdmitted
 from mirliton.runtime import (
     CallError,
     Completed,
@@ -23,6 +27,7 @@ from mirliton.runtime import (
     Name,
     NoReply,
     Reply,
+    Stop,
     TimerFired,
     message,
 )
@@ -31,11 +36,20 @@ from mirliton.supervisors import ChildSpec, StartChild, StartSpec, Supervisor, T
 ACCOUNTS: Final = Name("service", "accounts")
 ACCOUNTS_SUPERVISOR: Final = Name("supervisor", "accounts")
 AUDIT_EVERY: Final = 30.0
-"""Seconds between comparisons with the channel table."""
+"""Seconds between comparisons with the channel table; an account without calls ends then, till it is needed again."""
 ADMISSION_GRACE: Final = 10.0
 """Seconds after its admission in which a call need not be in the channel table yet."""
-ADMISSION_ATTEMPTS: Final = 4
-_RETRY: Final = 0.5
+ADMISSION_ATTEMPTS: Final = 20
+ADMISSION_TIMEOUT: Final = 2.0
+"""Seconds after which it is asked again. It may have died with its supervisor: then whoever asks has it started."""
+ADMISSION_PAUSE: Final = 0.5
+RELEASED_KEPT: Final = 60.0
+RETRY_FIRST: Final = 0.5
+"""Pause before an account that could not count its calls asks again; each time it doubles."""
+RETRY_MOST: Final = 10.0
+MOST_WAITING: Final = 10_000
+"""Calls that may wait for the count, of more the oldest have given up by then; and ended calls that are remembered."""
+_WHOLE: Final = re.compile(r"-?[0-9]{1,9}")
 
 
 class AccountUnavailable(Exception):
@@ -100,26 +114,30 @@ class ReloadLimits:
 
 
 class Account(GenServer):
-    """One account. A restart rebuilds the count before anything is admitted."""
+    """One account. A restart rebuilds the count before anything is admitted; an account without calls ends."""
 
     def init(self, account_id: str) -> NoReply:
         self.account_id = account_id
         self.limit: int | None = None
         self.calls: dict[str, float] = {}
+        """The calls that are up, and since when."""
+        self.released: dict[str, float] = {}
+        """Calls that ended not long ago, and when: what the table answered, and who asks for one, may be behind."""
         self.rebuilt = False
-        self.waiting: list[tuple[AdmitCall, From]] = []
+        self.retry = RETRY_FIRST
+        self.waiting: deque[tuple[AdmitCall, From]] = deque(maxlen=MOST_WAITING)
         return NoReply(then=Continue())
 
     def handle_continue(self, argument: Any) -> None:
-        self._rebuild()
+        self._ask_for_calls()
 
     def handle_call(self, request: Any, sender: From) -> Any:
         match request:
-            case AdmitCall():
+            case AdmitCall(call_id):
                 if not self.rebuilt:
                     self.waiting.append((request, sender))
                     return NoReply()
-                return Reply(self._admit(request.call_id))
+                return Reply(self._admit(call_id))
             case AccountUsage():
                 return Reply(Usage(len(self.calls), self.limit, tuple(self.calls)))
         return super().handle_call(request, sender)
@@ -128,73 +146,112 @@ class Account(GenServer):
         match request:
             case CallReleased(call_id):
                 self.calls.pop(call_id, None)
+                self.released[call_id] = self.node.clock.now()
+                if len(self.released) > MOST_WAITING:
+                    del self.released[next(iter(self.released))]
             case ReloadLimits():
                 self.background(self._load_limit(), "limit")
 
-    def handle_info(self, message: Any) -> None:
+    def handle_info(self, message: Any) -> Any:
         match message:
-            case Completed(tag="rebuild", value=(limit, channels), error=None):
-                self.limit = limit
-                self._compare(channels)
-                self.rebuilt = True
-                for request, sender in self.waiting:
-                    self.reply(sender, self._admit(request.call_id))
-                self.waiting.clear()
-                self.start_timer(AUDIT_EVERY, "audit")
-            case Completed(tag="rebuild", error=error):
-                self.log.warning("account_cannot_count", account_id=self.account_id, error=str(error))
-                self.start_timer(_RETRY if not self.rebuilt else AUDIT_EVERY, "audit")
+            case Completed(tag="calls", value=value, error=error):
+                self._told_of_calls(value, error)
             case Completed(tag="limit", value=limit, error=None):
                 self.limit = limit
             case Completed(tag="limit", error=error):
                 self.log.warning("account_limits_unread", account_id=self.account_id, error=str(error))
             case TimerFired(message="audit"):
-                self._rebuild()
+                if not self.calls and not self.waiting:
+                    return Stop("normal")
+                self._ask_for_calls()
             case _:
-                super().handle_info(message)
+                return super().handle_info(message)
+        return None
 
     def _admit(self, call_id: str) -> Admitted | CallLimitReached:
-        if call_id not in self.calls:
+        if call_id not in self.calls and call_id not in self.released:
             if self.limit is not None and len(self.calls) >= self.limit:
                 return CallLimitReached(len(self.calls), self.limit)
             self.calls[call_id] = self.node.clock.now()
+            self.send(CHANNELS, LegAdmitted(call_id))
         return Admitted(len(self.calls))
 
-    def _rebuild(self) -> None:
-        self.background(self._ask(), "rebuild")
+    def _ask_for_calls(self) -> None:
+        self.background(self._ask(), "calls")
 
-    async def _ask(self) -> tuple[int | None, tuple[str, ...]]:
+    async def _ask(self) -> tuple[int | None, dict[str, bool]]:
+        """The limit; the account's calls that are up, and whether each has been admitted."""
         limit = await self._load_limit()
         answer = await self.call(CHANNELS, QueryAccountChannelsReq(account_id=self.account_id), timeout=10.0)
         assert isinstance(answer, QueryAccountChannelsResp)
         # A call is counted once, by the leg that came in; the legs it rings are not calls of their own.
-        return limit, tuple(str(row["uuid"]) for row in answer.channels if row.get("direction") == "inbound")
+        legs = (row for row in answer.channels if row.get("direction") == "inbound")
+        return limit, {str(row["uuid"]): bool(row.get("is_authorized")) for row in legs}
 
     async def _load_limit(self) -> int | None:
         try:
-            limits = await StoreClient(self).get(account_db(self.account_id), "limits")
-        except DocumentNotFound:
+            document = await StoreClient(self).get(account_db(self.account_id), "limits")
+        except NotFound:
             return None
-        calls = limits.get("calls")
-        return calls if isinstance(calls, int) and not isinstance(calls, bool) and calls >= 0 else None
+        return call_limit(document)
 
-    def _compare(self, channels: tuple[str, ...]) -> None:
+    def _told_of_calls(self, value: Any, error: Any) -> None:
+        if error is not None:
+            self.log.warning("account_cannot_count", account_id=self.account_id, error=str(error))
+            self.start_timer(AUDIT_EVERY if self.rebuilt else self.retry, "audit")
+            self.retry = min(self.retry * 2, RETRY_MOST)
+            return
+        self.limit, up = value
+        self._compare(up)
+        self.rebuilt = True
+        self.retry = RETRY_FIRST
+        while self.waiting:
+            request, sender = self.waiting.popleft()
+            self.reply(sender, self._admit(request.call_id))
+        self.start_timer(AUDIT_EVERY, "audit")
+
+    def _compare(self, up: dict[str, bool]) -> None:
         now = self.node.clock.now()
-        up = set(channels)
         self.calls = {
             call_id: since for call_id, since in self.calls.items() if call_id in up or now - since < ADMISSION_GRACE
         }
-        for call_id in up:
-            self.calls.setdefault(call_id, now)
+        for call_id, admitted in up.items():
+            # One that has not been admitted is counted when it asks.
+            if admitted and call_id not in self.released:
+                self.calls.setdefault(call_id, now)
+        self.released = {call_id: when for call_id, when in self.released.items() if now - when < RELEASED_KEPT}
+
+
+def call_limit(limits: Document) -> int | None:
+    """How many calls a limits document allows: its `calls`; None (no limit) for -1, as in Kazoo, and where it says
+    nothing. A value that is no number allows none: whoever wrote it meant a limit."""
+    calls = limits.get("calls")
+    if calls is None or is_deleted(limits):
+        return None
+    if isinstance(calls, str) and _WHOLE.fullmatch(calls):
+        calls = int(calls)
+    if isinstance(calls, bool) or not isinstance(calls, int | float) or not math.isfinite(calls):
+        return 0
+    return int(calls) if calls >= 0 else None
 
 
 def account_tree(account_id: str) -> Tree:
     """An account's own small supervisor: 5 restarts in 10 s are a fault of the account, not of all accounts."""
     return Tree(
         "one_for_one",
-        [worker(Account, account_id, name=account_name(account_id), keep_mail=True)],
+        [
+            worker(
+                Account,
+                account_id,
+                name=account_name(account_id),
+                keep_mail=True,
+                restart="transient",
+                significant=True,
+            )
+        ],
         intensity=5,
         period=10.0,
+        auto_shutdown="any_significant",
     )
 
 
@@ -237,9 +294,9 @@ async def admit(process: Any, account_id: str, call_id: str) -> Admitted | CallL
         try:
             await process.call(ACCOUNTS, EnsureAccount(account_id))
             answer: Admitted | CallLimitReached = await process.call(
-                account_name(account_id), AdmitCall(call_id), timeout=10.0
+                account_name(account_id), AdmitCall(call_id), timeout=ADMISSION_TIMEOUT
             )
             return answer
         except CallError:
-            await process.sleep(_RETRY)
+            await process.sleep(ADMISSION_PAUSE)
     raise AccountUnavailable(account_id)

@@ -1,11 +1,15 @@
 """What a switch's side (ecallmgr) and the actors of a call say to each other.
 
-    ecallmgr → call, table    LegEvent, LegParked, SwitchUp, SwitchDown, Recheck
-    call → ecallmgr           Dispatch (Accepted, Refused or SwitchUnavailable), Dump (Snapshot, NoSuchLeg or
-                              SwitchUnavailable), SetVariables
+    connection → table        LegEvent, LegParked, LegRenamed, SwitchUp, SwitchDown
+    connection → call         LegEvent
+    table → call              LegEvent (an end that was inferred), Recheck
+    call → table              LegOwned, LegLost
+    account → table           LegAdmitted
+    call → connection         Dispatch, SetVariables, Settle (Accepted, Refused or SwitchUnavailable),
+                              Dump (Snapshot, NoSuchLeg or SwitchUnavailable)
     executor → call           Attach (answered CallInfo), Execute (answered CommandResult), Detach
     call → executor           LegEvent, CallEnded
-    ecallmgr → cdr            kapi's CdrReport (answered CdrStored or CdrNotStored)
+    ecallmgr → cdr            kapi's CdrReport (answered CdrStored, CdrNotStored or CdrRefused)
 
 A command is safe to give twice: it is known by its id, and whoever gives it again after a restart is told the result,
 or waits for the same one.
@@ -24,6 +28,8 @@ COMMAND_VARIABLE: Final = "mirliton_command"
 """The channel variable that names the command that was given last."""
 DONE_VARIABLE: Final = "mirliton_done"
 """The channel variable that names the command that was carried out last: set on the switch behind each command."""
+HOLD_VARIABLE: Final = "mirliton_hold"
+"""The channel variable that says that music plays which only the next command stops."""
 
 
 def switch_name(switch: str) -> Name:
@@ -41,6 +47,18 @@ def executor_name(call_id: str) -> Name:
     return Name("cf_exe", call_id)
 
 
+def as_variable(value: Any) -> str:
+    """A value of Kazoo's as a channel variable holds it. Raises ValueError for what has no such form."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case int() | float():
+            return str(value)
+    raise ValueError(f"a {type(value).__name__} is no text, number or flag")
+
+
 CHANNELS: Final = Name("service", "channels")
 CALLS: Final = Name("supervisor", "calls")
 ROUTER: Final = Name("service", "callflow")
@@ -52,12 +70,15 @@ class LegEvent:
     """Something happened to a leg (a channel of the switch).
 
     `event` is one of kapi's call events; of a ChannelExecuteCompleted the `msg_id` is the id of the command that ended.
-    `variables` are the channel variables that tell a command's result.
+    `variables` are the channel variables that tell a command's result. `run` is the switch's run (its Core-UUID).
+    With a leg's end (ChannelDestroyed) comes its `report`, a kapi CdrReport; an end without one was inferred.
     """
 
     switch: str
     event: Any
     variables: dict[str, str] = field(default_factory=dict)
+    run: str = ""
+    report: Any = None
 
 
 @message("leg.parked")
@@ -67,6 +88,40 @@ class LegParked:
     switch: str
     leg: Any
     variables: dict[str, str] = field(default_factory=dict)
+    run: str = ""
+
+
+@message("leg.renamed")
+class LegRenamed:
+    """The leg `old` has another id from now on: that of `leg` (a kapi ChannelCreated)."""
+
+    switch: str
+    old: str
+    leg: Any
+    run: str = ""
+
+
+@message("leg.owned")
+class LegOwned:
+    """Whose call this is has been noted on its channel; no event of the switch says so at once."""
+
+    call_id: str
+    custom_channel_vars: dict[str, Any]
+
+
+@message("leg.admitted")
+class LegAdmitted:
+    """The leg's account counts it against its limits."""
+
+    call_id: str
+
+
+@message("leg.lost")
+class LegLost:
+    """The switch has no such leg any more, and its end was told to nobody."""
+
+    switch: str
+    leg: Any
 
 
 @message("leg.snapshot")
@@ -82,11 +137,7 @@ class Snapshot:
     application: str
     answered: bool
     bridged_to: str | None = None
-
-    @property
-    def inbound(self) -> bool:
-        """Whether the leg came in from outside, so that somebody has to decide where it goes."""
-        return bool(self.leg.call_direction == "inbound")
+    run: str = ""
 
 
 @message("leg.none")
@@ -98,10 +149,12 @@ class NoSuchLeg:
 
 @message("switch.up")
 class SwitchUp:
-    """The connection to a switch stands. With `restarted` it is another run of the switch: its calls are gone."""
+    """The connection to a switch stands. `run` names the switch's run: the calls of other runs are gone. `restarted`
+    says that the connection knew another run before."""
 
     switch: str
     restarted: bool
+    run: str = ""
 
 
 @message("switch.down")
@@ -142,12 +195,29 @@ class SwitchUnavailable:
 
 @message("switch.dispatch")
 class Dispatch:
-    """Give a command to a leg. `checkpoint` (when not empty) is noted on the channel first."""
+    """Give a command to a leg. `checkpoint` (when not empty) is noted on the channel first.
+
+    Without a `command_id` it goes beside the leg's commands, and nothing is noted. With `interrupt` what plays is ended
+    first, and what the switch has queued for the leg is forgotten.
+    """
 
     call_id: str
     command: Any
     command_id: str
     checkpoint: str = ""
+    interrupt: bool = False
+
+
+@message("switch.settle")
+class Settle:
+    """Note behind what runs on the leg that this command is done; with `interrupt`, end what runs first.
+
+    For a command whose own note may not have reached the switch. Answered like a Dispatch.
+    """
+
+    call_id: str
+    command_id: str
+    interrupt: bool = False
 
 
 @message("switch.set_variables")
@@ -247,6 +317,13 @@ class CdrStored:
     """The leg's record is in the store under this id."""
 
     id: str
+
+
+@message("cdr.refused")
+class CdrRefused:
+    """The record cannot be stored, now or later."""
+
+    reason: str
 
 
 @message("cdr.not_stored")

@@ -7,8 +7,11 @@ ecallmgr_fs_channels.
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter, deque
 from typing import Any, Final
 
+from mirliton.actors.account import CallReleased, account_name
 from mirliton.actors.call import Call
 from mirliton.actors.kapi.call import (
     CallEvent,
@@ -20,42 +23,53 @@ from mirliton.actors.kapi.call import (
     ChannelUnbridged,
     ChannelUnheld,
 )
-from mirliton.actors.kapi.channels import (
-    ChannelStatusReq,
-    ChannelStatusResp,
-    QueryAccountChannelsReq,
-    QueryAccountChannelsResp,
-    QueryChannelsReq,
-    QueryChannelsResp,
-)
+from mirliton.actors.kapi.cdr import CdrReport
+from mirliton.actors.kapi.channels import ChannelStatusReq, QueryAccountChannelsReq
 from mirliton.actors.switching import (
     CALLS,
     CDR,
+    CHECKPOINT_VARIABLE,
+    CdrRefused,
     CdrStored,
     Dump,
+    LegAdmitted,
     LegEvent,
+    LegLost,
+    LegOwned,
     LegParked,
+    LegRenamed,
     ListLegs,
     NoSuchLeg,
     Recheck,
     Snapshot,
     SwitchDown,
-    SwitchUnavailable,
     SwitchUp,
     WatchLegs,
     call_name,
     switch_name,
 )
+from mirliton.ecallmgr.queries import answer
 from mirliton.ecallmgr.row import Row
+from mirliton.ecallmgr.table import Table
 from mirliton.runtime import Address, Completed, Continue, Down, From, GenServer, NoReply, Ref, Reply, TimerFired
 from mirliton.supervisors import Refused, StartChild, Tree, worker
 
 AUDIT_EVERY: Final = 10.0
 """Seconds between comparisons of the table with each switch's list."""
-CDR_RETRY: Final = 1.0
+DUMPS_AT_ONCE: Final = 64
+READ_GRACE: Final = 4.0
+"""Seconds after the start in which accounts wait for a switch that cannot be read."""
+VANISH_GRACE: Final = 1.0
+"""Seconds in which a leg's last event may still come when the switch has the leg no more."""
+REPORTS_AT_ONCE: Final = 256
+REPORT_RETRY: Final = 1.0
+"""Pause before a record is reported again; each time it doubles."""
+REPORT_RETRY_MOST: Final = 30.0
 ENDED_KEPT: Final = 50_000
-"""Ended legs whose record is not stored yet; beyond it the switch's own record (leg_records.py) is the only one."""
+"""Ended legs whose record is not stored yet; of more, only the switch's own record (leg_record.py) is left."""
 CALLS_GRACE: Final = 0.05
+REVIVALS: Final = 3
+"""How often, between two audits, a call's actor is started again at once when its own supervisor is gone as well."""
 
 
 def call_tree(switch: str, call_id: str) -> Tree:
@@ -86,55 +100,60 @@ def call_tree(switch: str, call_id: str) -> Tree:
 class Channels(GenServer):
     """The table, under CHANNELS."""
 
+    mailbox_limit = 100_000
+    mailbox_overflow = "drop_oldest"
+
     def init(self, switches: tuple[str, ...]) -> NoReply:
         self.switches = switches
-        self.rows: dict[str, Row] = {}
+        self.table = Table()
         self.auditing: set[str] = set()
-        self.storing: set[str] = set()
+        self.missed: set[str] = set(switches)
+        """Switches of whose events some were missed."""
+        self.unread: set[str] = set(switches)
+        """Switches that have not been asked for their legs since the start: without them the table is not the truth."""
+        self.held: list[tuple[Any, From]] = []
+        self.suspects: dict[str, frozenset[str]] = {}
+        """Legs on which table and switch did not agree at the last comparison."""
+        self.to_report: deque[str] = deque()
+        self.reporting: dict[str, CdrReport] = {}
         self.starting: set[str] = set()
-        self.to_recheck: set[str] = set()
         self.repaired = 0
-        self.calls_ref: Any = None
+        self.unreported = 0
+        self.calls_ref: Ref | None = None
+        self.actors: dict[Ref, str] = {}
+        """The calls whose actors are monitored, by monitor."""
+        self.monitored: set[str] = set()
+        self.revived: Counter[str] = Counter()
+        """How often calls' actors were started again since the last audit."""
         self.watchers: dict[Ref, Address] = {}
         return NoReply(then=Continue())
 
+    def state(self) -> Any:
+        return {
+            "legs": len(self.table) - self.table.ended,
+            "ended": self.table.ended,
+            "reporting": len(self.reporting),
+            "repaired": self.repaired,
+            "unreported": self.unreported,
+        }
+
     def handle_continue(self, argument: Any) -> None:
         self.calls_ref = self.monitor(CALLS)
-        for switch in self.switches:
-            self._audit(switch)
-        self.start_timer(AUDIT_EVERY, "audit")
-
-    # Questions
+        self._audit_all()
+        self.start_timer(READ_GRACE, "read")
 
     def handle_call(self, request: Any, sender: From) -> Any:
-        match request:
-            case ChannelStatusReq(call_id):
-                row = self.rows.get(call_id)
-                if row is None or row.ended:
-                    return Reply(ChannelStatusResp(call_id=call_id, status="terminated"))
-                return Reply(
-                    ChannelStatusResp(
-                        call_id=call_id,
-                        status="active" if row.reachable else "tmpdown",
-                        custom_channel_vars=row.leg.custom_channel_vars,
-                        other_leg_call_id=row.other_leg,
-                        switch_nodename=row.switch,
-                    )
-                )
-            case QueryAccountChannelsReq(account_id):
-                return Reply(
-                    QueryAccountChannelsResp(
-                        channels=tuple(row.as_channel() for row in self._up() if row.account_id == account_id)
-                    )
-                )
-            case QueryChannelsReq():
-                wanted = request.call_id
-                return Reply(
-                    QueryChannelsResp(
-                        channels={row.uuid: row.as_channel() for row in self._up() if wanted in (None, row.uuid)}
-                    )
-                )
-        return super().handle_call(request, sender)
+        if self.unread and self._must_be_known(request):
+            self.held.append((request, sender))
+            return NoReply()
+        found = answer(self.table, request)
+        return super().handle_call(request, sender) if found is None else Reply(found)
+
+    def _must_be_known(self, request: Any) -> bool:
+        """An account counts its calls by the answer; an executor gives up a call of which the table knows nothing."""
+        return isinstance(request, QueryAccountChannelsReq) or (
+            isinstance(request, ChannelStatusReq) and request.call_id not in self.table
+        )
 
     def handle_cast(self, request: Any) -> Any:
         match request:
@@ -144,188 +163,337 @@ class Channels(GenServer):
                 return super().handle_cast(request)
         return None
 
-    def _up(self) -> list[Row]:
-        return [row for row in self.rows.values() if not row.ended]
-
     # News
 
     def handle_info(self, message: Any) -> None:
-        if isinstance(message, LegEvent | LegParked):
-            for watcher in self.watchers.values():
-                self.send(watcher, message)
         match message:
-            case LegEvent():
-                self._event(message)
-            case LegParked(switch, leg):
-                row = self._row(switch, leg)
-                if row.controlled and not row.ended:
-                    self._ensure_call(row)
-            case SwitchUp(switch, restarted):
-                if restarted:
-                    self._switch_restarted(switch)
-                self._reachable(switch, True)
-                self.to_recheck.add(switch)
-                self._audit(switch)
+            case LegEvent() | LegParked():
+                for watcher in self.watchers.values():
+                    self.send(watcher, message)
+                self._leg_news(message)
+            case LegRenamed(_, old, leg, run):
+                self.table.rename(old, leg, run)
+            case LegOwned(call_id, channel_vars):
+                row = self.table.get(call_id)
+                if row is not None:
+                    row.own(channel_vars)
+                    self.table.put(row)
+            case LegAdmitted(call_id):
+                row = self.table.get(call_id)
+                if row is not None:
+                    row.admitted = True
+            case LegLost(switch, leg):
+                if not self.table.is_gone(leg):
+                    row = self._row(switch, leg)
+                    self._doubt(row)
+            case SwitchUp(switch, restarted, run):
+                self._switch_up(switch, restarted, run)
             case SwitchDown(switch):
                 self._reachable(switch, False)
-            case Completed(tag=("audit", switch), value=value, error=error):
-                self._audited(switch, value if error is None else error)
-            case Completed(tag=("cdr", uuid), value=value, error=error):
-                self._stored(uuid, value if error is None else error)
+            case Completed(tag=("audit", switch, thorough), value=value, error=error):
+                self._audited(switch, thorough, value, error)
+            case Completed(tag=("report", uuid), value=value, error=error):
+                self._reported(uuid, value if error is None else error)
             case Completed(tag=("call", uuid), value=value, error=error):
                 self.starting.discard(uuid)
                 if error is not None or isinstance(value, Refused):
                     self.log.warning("call_not_started", call_id=uuid, error=str(error or value))
+                else:
+                    self._watch_call(uuid)
             case TimerFired(message="audit"):
-                for switch in self.switches:
-                    self._audit(switch)
-                self.start_timer(AUDIT_EVERY, "audit")
-            case TimerFired(message=("cdr", uuid)):
-                if uuid in self.rows:
-                    self._store(self.rows[uuid])
+                self.revived.clear()
+                self._audit_all()
+            case TimerFired(message="read"):
+                self._read(*self.unread)
+            case TimerFired(message=("report", uuid)):
+                self.to_report.append(uuid)
+                self._report_next()
+            case TimerFired(message=("vanished", uuid)):
+                row = self.table.get(uuid)
+                if row is not None and not row.ended:
+                    self._vanished(row, "NORMAL_UNSPECIFIED")
             case TimerFired(message="calls"):
                 self.calls_ref = self.monitor(CALLS)
-                for row in self._up():
+                for row in self.table.up():
                     if row.controlled:
                         self._ensure_call(row)
             case Down(ref=ref) if ref == self.calls_ref:
                 # All calls' actors died with their supervisor; it comes back at once, and so must they.
                 self.start_timer(CALLS_GRACE, "calls")
+            case Down(ref=ref) if ref in self.actors:
+                # Its own supervisor has it back at once, unless that is gone too.
+                uuid = self.actors.pop(ref)
+                self.monitored.discard(uuid)
+                self.start_timer(CALLS_GRACE, ("call", uuid))
             case Down(ref=ref):
                 self.watchers.pop(ref, None)
+            case TimerFired(message=("call", uuid)):
+                self._revive(uuid)
             case _:
                 super().handle_info(message)
 
-    def _event(self, news: LegEvent) -> None:
-        event: CallEvent = news.event
-        if isinstance(event, ChannelDestroyed):
-            self._end(news.switch, event)
+    def _leg_news(self, news: LegEvent | LegParked) -> None:
+        if isinstance(news, LegEvent) and isinstance(news.event, ChannelDestroyed):
+            self._destroyed(news)
             return
-        if event.call_id not in self.rows and not isinstance(event, ChannelCreated | ChannelAnswered | ChannelBridged):
+        leg = news.leg if isinstance(news, LegParked) else news.event
+        known = leg.call_id in self.table
+        if not known and (self.table.is_gone(leg) or not isinstance(leg, _INTRODUCING)):
             return
-        row = self._row(news.switch, event)
+        row = self._row(news.switch, leg, news.run)
+        if row.ended:
+            return
+        if news.variables.get(CHECKPOINT_VARIABLE):
+            row.admitted = True
+        if isinstance(news, LegEvent):
+            self._event(row, news.event)
+        elif row.controlled:
+            self._ensure_call(row)
+
+    def _row(self, switch: str, leg: Any, run: str = "") -> Row:
+        row = self.table.get(leg.call_id)
+        if row is None:
+            row = Row(switch, leg, run)
+        elif not row.ended:
+            row.learn(leg, run)
+        self.table.put(row)
+        return row
+
+    def _event(self, row: Row, event: CallEvent) -> None:
         match event:
             case ChannelAnswered():
                 row.answered = True
+                row.answered_at = event.timestamp
             case ChannelBridged():
                 row.other_leg = event.other_leg_call_id
+                other = self.table.get(event.other_leg_call_id or "")
+                if other is not None:
+                    # FreeSWITCH tells of a bridge on one of the two legs.
+                    other.other_leg = row.uuid
             case ChannelUnbridged():
+                other = self.table.get(row.other_leg or "")
+                if other is not None and other.other_leg == row.uuid:
+                    other.other_leg = None
                 row.other_leg = None
             case ChannelHeld():
                 row.on_hold = True
             case ChannelUnheld():
                 row.on_hold = False
 
-    def _row(self, switch: str, leg: Any) -> Row:
-        row = self.rows.get(leg.call_id)
-        if row is None:
-            row = self.rows[leg.call_id] = Row(switch, leg)
-        else:
-            # An event after the end (a switch sends some) does not bring a leg back to life.
-            row.learn(leg)
-        return row
-
     # A leg's end
 
-    def _end(self, switch: str, event: ChannelDestroyed) -> None:
-        row = self.rows.get(event.call_id)
+    def _destroyed(self, news: LegEvent) -> None:
+        event, report = news.event, news.report
+        row = self.table.get(event.call_id)
         if row is None:
-            row = self.rows[event.call_id] = Row(switch, event)
-        if row.ended:
+            if self.table.is_gone(event) and (report is None or not self.table.gone_provisionally(event.call_id)):
+                return
+            row = Row(news.switch, event, news.run)
+        elif row.ended:
+            if row.provisional and report is not None:
+                row.report = report
+                self._report(row)
             return
-        row.learn(event)
-        row.ended = True
-        if len(self.rows) - len(self.storing) > ENDED_KEPT:
-            self.log.warning("ended_legs_overflow", call_id=row.uuid)
+        else:
+            row.learn(event, news.run)
+        self.table.put(row)
+        self._end(
+            row,
+            report
+            if report is not None
+            else row.vanished(event.hangup_cause or "NORMAL_UNSPECIFIED", self.node.clock.time())[1],
+        )
+
+    def _end(self, row: Row, report: CdrReport) -> None:
+        self.table.end(row)
+        row.report = report
+        if row.account_id is not None and row.leg.call_direction == "inbound":
+            self.cast(account_name(row.account_id), CallReleased(row.uuid))
         name = call_name(row.uuid)
         if self.whereis(name) is None:
             # Its actor died with its supervisor just now; it will not be started again.
             self.node.registry.release(name)
-        row.report = row.report_of(event)
-        self._store(row)
+        if self.table.ended > ENDED_KEPT:
+            self.unreported += 1
+            self.log.error("record_left_to_the_switch", call_id=row.uuid, kept=ENDED_KEPT)
+            self.table.remove(row)
+            return
+        self._report(row)
 
-    def _store(self, row: Row) -> None:
-        assert row.report is not None
-        self.storing.add(row.uuid)
-        self.background(self.call(CDR, row.report, timeout=30.0), ("cdr", row.uuid))
-
-    def _stored(self, uuid: str, answer: Any) -> None:
-        self.storing.discard(uuid)
-        if isinstance(answer, CdrStored):
-            self.rows.pop(uuid, None)
-        else:
-            self.log.info("cdr_retried", call_id=uuid, answer=str(answer))
-            self.start_timer(CDR_RETRY, ("cdr", uuid))
+    def _doubt(self, row: Row) -> None:
+        """The switch has it no more; its last event may be on its way."""
+        if not row.ended:
+            self.start_timer(VANISH_GRACE, ("vanished", row.uuid))
 
     def _vanished(self, row: Row, cause: str) -> None:
         """The leg is gone from its switch and nobody told us: end it, and the call that hangs on it."""
         self.repaired += 1
-        event = ChannelDestroyed(**row.fields(), hangup_cause=cause)
-        news = LegEvent(row.switch, event)
+        event, report = row.vanished(cause, self.node.clock.time())
         if self.whereis(call_name(row.uuid)) is not None:
-            self.send(call_name(row.uuid), news)
-        row.provisional = True
-        self._end(row.switch, event)
+            self.send(call_name(row.uuid), LegEvent(row.switch, event, run=row.run))
+        self._end(row, report)
 
-    def _switch_restarted(self, switch: str) -> None:
-        for row in [row for row in self._up() if row.switch == switch]:
-            self._vanished(row, "SYSTEM_SHUTDOWN")
+    # Its record
+
+    def _report(self, row: Row) -> None:
+        self.to_report.append(row.uuid)
+        self._report_next()
+
+    def _report_next(self) -> None:
+        while self.to_report and len(self.reporting) < REPORTS_AT_ONCE:
+            row = self.table.get(self.to_report.popleft())
+            if row is not None and row.report is not None and row.uuid not in self.reporting:
+                self.reporting[row.uuid] = row.report
+                self.background(self.call(CDR, row.report, timeout=30.0), ("report", row.uuid))
+
+    def _reported(self, uuid: str, answer: Any) -> None:
+        reported = self.reporting.pop(uuid, None)
+        row = self.table.get(uuid)
+        if row is None:
+            pass
+        elif not isinstance(answer, CdrStored | CdrRefused):
+            pause = min(REPORT_RETRY * 2**row.attempts, REPORT_RETRY_MOST)
+            row.attempts += 1
+            self.log.info("record_reported_again", call_id=uuid, answer=str(answer), pause=pause)
+            self.start_timer(pause, ("report", uuid))
+        elif row.report is reported:
+            if isinstance(answer, CdrRefused):
+                self.log.error("record_refused", call_id=uuid, reason=answer.reason)
+            self.table.remove(row)
+        else:
+            # What had been inferred is stored; the switch's own word came meanwhile.
+            self.to_report.append(uuid)
+        self._report_next()
+
+    # The switches
+
+    def _switch_up(self, switch: str, restarted: bool, run: str) -> None:
+        for row in self.table.on(switch):
+            of_another_run = row.run != run if row.run and run else restarted
+            if of_another_run:
+                self._vanished(row, "SYSTEM_SHUTDOWN")
+        self._reachable(switch, True)
+        self.missed.add(switch)
+        self._audit(switch)
 
     def _reachable(self, switch: str, reachable: bool) -> None:
-        for row in self._up():
-            if row.switch == switch:
-                row.reachable = reachable
+        for row in self.table.on(switch):
+            row.reachable = reachable
 
-    # Comparing with the switch
+    def _audit_all(self) -> None:
+        for switch in self.switches:
+            self._audit(switch)
+        self.start_timer(AUDIT_EVERY, "audit")
 
     def _audit(self, switch: str) -> None:
-        if switch not in self.auditing:
-            self.auditing.add(switch)
-            self.background(self._look(switch), ("audit", switch))
+        """Compare the table with the switch's list.
 
-    async def _look(self, switch: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-        """What the switch lists, and what it says of the legs that the table and it do not agree on."""
-        name = switch_name(switch)
-        before = {row.uuid for row in self._up() if row.switch == switch}
-        listed = await self.call(name, ListLegs(), timeout=15.0)
-        if isinstance(listed, SwitchUnavailable):
-            raise ConnectionError(listed.reason)
-        doubtful = [uuid for uuid in listed if uuid not in self.rows]
-        doubtful += [uuid for uuid in before if uuid not in set(listed)]
-        answers = []
-        for uuid in doubtful:
-            answers.append(await self.call(name, Dump(uuid), timeout=15.0))
-        return listed, tuple(answers)
-
-    def _audited(self, switch: str, outcome: Any) -> None:
-        self.auditing.discard(switch)
-        if not isinstance(outcome, tuple):
-            self.log.info("audit_failed", switch=switch, error=str(outcome))
+        Thoroughly when events were missed; else what differs may be an event that is on its way, and is looked at when
+        it differs a second time.
+        """
+        if switch in self.auditing:
             return
-        listed, answers = outcome
-        for answer in answers:
-            match answer:
-                case Snapshot():
-                    if answer.leg.call_id not in self.rows:
-                        self.repaired += 1
-                    row = self._row(switch, answer.leg)
-                    row.answered = answer.answered
-                    row.other_leg = answer.bridged_to
-                case NoSuchLeg(call_id):
-                    gone = self.rows.get(call_id)
-                    if gone is not None and not gone.ended:
-                        self._vanished(gone, "NORMAL_UNSPECIFIED")
-        present = set(listed)
-        missed = switch in self.to_recheck or bool(answers)
-        self.to_recheck.discard(switch)
-        for row in self._up():
-            if row.switch == switch and row.controlled and row.uuid in present:
+        self.auditing.add(switch)
+        thorough = switch in self.missed
+        self.missed.discard(switch)
+        suspects = None if thorough else self.suspects.get(switch, frozenset())
+        self.background(self._look(switch, suspects), ("audit", switch, thorough))
+
+    async def _look(
+        self, switch: str, suspects: frozenset[str] | None
+    ) -> tuple[frozenset[str], frozenset[str], tuple[Any, ...]]:
+        """What the switch lists; on which legs the table and it do not agree; what it says of those that are suspect
+        (all, for None)."""
+        name = switch_name(switch)
+        before = {row.uuid for row in self.table.on(switch)}
+        listed = await self.call(name, ListLegs(), timeout=15.0)
+        if not isinstance(listed, tuple):
+            raise ConnectionError(str(getattr(listed, "reason", listed)))
+        legs = frozenset(listed)
+        differing = frozenset({uuid for uuid in legs if uuid not in self.table} | (before - legs))
+        wanted = sorted(differing if suspects is None else differing & suspects)
+        answers: list[Any] = []
+        for at in range(0, len(wanted), DUMPS_AT_ONCE):
+            calls = [self.call(name, Dump(uuid), timeout=15.0) for uuid in wanted[at : at + DUMPS_AT_ONCE]]
+            answers += await asyncio.gather(*calls, return_exceptions=True)
+        return legs, differing, tuple(answers)
+
+    def _audited(self, switch: str, thorough: bool, outcome: Any, error: Any) -> None:
+        self.auditing.discard(switch)
+        if error is not None:
+            self.log.info("audit_failed", switch=switch, error=str(error))
+            if thorough:
+                self.missed.add(switch)
+            return
+        listed, differing, answers = outcome
+        self.suspects[switch] = differing
+        repairs = sum(self._repair(switch, each, listed) for each in answers)
+        self.repaired += repairs
+        self._read(switch)
+        for row in self.table.on(switch):
+            if row.controlled and row.uuid in listed:
                 self._ensure_call(row)
-                if missed:
+                if thorough or repairs:
                     self.cast(call_name(row.uuid), Recheck())
+        self._release_names()
+        if switch in self.missed:
+            self._audit(switch)
+
+    def _release_names(self) -> None:
+        """An actor that died with its supervisor after its leg's end has no successor: nobody shall wait for one."""
+        if self.unread:
+            return
+        for name in self.node.registry.parked():
+            if name.kind == "call" and ((row := self.table.get(name.key)) is None or row.ended):
+                self.node.registry.release(name)
+
+    def _read(self, *switches: str) -> None:
+        """These switches have been read, or take too long."""
+        self.unread.difference_update(switches)
+        if not self.unread:
+            for request, sender in self.held:
+                self.reply(sender, answer(self.table, request))
+            self.held.clear()
+
+    def _repair(self, switch: str, found: Any, listed: frozenset[str]) -> bool:
+        """Make the table say what the switch said of one leg; whether it did not."""
+        match found:
+            case Snapshot(leg=leg) if leg.call_id not in self.table and not self.table.is_gone(leg):
+                row = self._row(switch, leg, found.run)
+                row.answered = found.answered
+                row.admitted = bool(found.variables.get(CHECKPOINT_VARIABLE))
+                row.other_leg = found.bridged_to if found.bridged_to in listed else None
+                return True
+            case NoSuchLeg(call_id):
+                row_gone = self.table.get(call_id)
+                if row_gone is not None:
+                    self._doubt(row_gone)
+        return False
+
+    def _watch_call(self, uuid: str) -> None:
+        if uuid not in self.monitored:
+            self.monitored.add(uuid)
+            self.actors[self.monitor(call_name(uuid))] = uuid
+
+    def _revive(self, uuid: str) -> None:
+        """A call's actor has died: have it back, unless its supervisor has. Too often, and the audit does it."""
+        row = self.table.get(uuid)
+        if row is None or row.ended:
+            return
+        if self.whereis(call_name(uuid)) is not None:
+            self._watch_call(uuid)
+        elif self.revived[uuid] < REVIVALS:
+            self.revived[uuid] += 1
+            self._ensure_call(row)
 
     def _ensure_call(self, row: Row) -> None:
-        if self.whereis(call_name(row.uuid)) is None and row.uuid not in self.starting:
+        if self.whereis(call_name(row.uuid)) is not None:
+            self._watch_call(row.uuid)
+        elif row.uuid not in self.starting:
             self.starting.add(row.uuid)
             start = StartChild([call_tree(row.switch, row.uuid)])
             self.background(self.call(CALLS, start, timeout=10.0), ("call", row.uuid))
+
+
+_INTRODUCING: Final = (ChannelCreated, ChannelAnswered, ChannelBridged)
+"""Events by which a leg gets its row. (A parked leg is described as if it were created.)"""

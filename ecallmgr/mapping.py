@@ -1,393 +1,226 @@
-"""FreeSWITCH's headers in Kazoo's words. Kazoo keeps this table inside the switch (mod_kazoo); we keep it here.
+"""FreeSWITCH's headers in Kazoo's words: what any event, dump or record says of its leg.
 
-Where several headers may hold a field the first that is present wins. Pure functions: an event in, kapi objects out.
+Kazoo keeps this table inside the switch (mod_kazoo); we keep it here. Where several headers may hold a field the first
+that is present wins. Pure functions.
+
+Where this differs from mod_kazoo's own table, on purpose:
+
+Msg-ID               Kazoo's is the event's time in microseconds. Ours is the id of the command that ended, else none.
+Custom-Channel-Vars  Kazoo also takes SIP headers `X-ecallmgr_…`, trusting its proxy to strip what phones send; whoever
+                     reaches the switch directly could name any account with one. We take variables only.
+Other-Leg-Call-ID    Kazoo falls back to `origination_uuid`, which is the leg's own id. We fall back to nothing.
+Switch-Nodename      Kazoo's is an Erlang node's name. Ours is the switch's own (`switchname`).
+Switch-URL, -URI     Kazoo sets variables for them in the switch. We make them of the SIP profile's URL, as it does.
+CHANNEL_DESTROY      Kazoo does not tell of legs that end with CALL_REJECTED. We need the end of every leg.
+Application-Response Kazoo passes FreeSWITCH's `_none_` on, and tells a bridge's result by an event of its own. Here a
+                     bridge answers with its disposition, and `_none_` is no answer.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
-
-from mirliton.actors.kapi.call import (
-    CallEvent,
-    ChannelAnswered,
-    ChannelBridged,
-    ChannelCreated,
-    ChannelDestroyed,
-    ChannelExecuteCompleted,
-    ChannelHeld,
-    ChannelProgressed,
-    ChannelProgressedWithMedia,
-    ChannelUnbridged,
-    ChannelUnheld,
-    DtmfReceived,
-    RecordStarted,
-    RecordStopped,
-)
-from mirliton.actors.kapi.cdr import CdrReport
-from mirliton.actors.switching import CHECKPOINT_VARIABLE, COMMAND_VARIABLE, DONE_VARIABLE
 
 GREGORIAN_EPOCH: Final = 62_167_219_200
 """Seconds from year 0 to 1970."""
 
 Headers = Mapping[str, Any]
+"""Headers by name. Values are text, or several texts (of which the first counts)."""
 
-RESULT_VARIABLES: Final = (
-    CHECKPOINT_VARIABLE,
-    COMMAND_VARIABLE,
-    DONE_VARIABLE,
-    "bridge_hangup_cause",
-    "collected_digits",
-    "endpoint_disposition",
-    "hangup_cause",
-    "last_bridge_hangup_cause",
-    "last_bridge_to",
-    "originate_disposition",
-    "originate_failed_cause",
-    "originated_legs",
-    "playback_ms",
-    "playback_terminator_used",
-    "record_ms",
-    "record_seconds",
-    "signal_bond",
-)
-"""The channel variables in which an application leaves its result."""
-
-_EVENTS: Final[dict[str, type[CallEvent]]] = {
-    "CHANNEL_ANSWER": ChannelAnswered,
-    "CHANNEL_BRIDGE": ChannelBridged,
-    "CHANNEL_CREATE": ChannelCreated,
-    "CHANNEL_DESTROY": ChannelDestroyed,
-    "CHANNEL_EXECUTE_COMPLETE": ChannelExecuteCompleted,
-    "CHANNEL_HOLD": ChannelHeld,
-    "CHANNEL_PROGRESS": ChannelProgressed,
-    "CHANNEL_PROGRESS_MEDIA": ChannelProgressedWithMedia,
-    "CHANNEL_UNBRIDGE": ChannelUnbridged,
-    "CHANNEL_UNHOLD": ChannelUnheld,
-    "DTMF": DtmfReceived,
-    "RECORD_START": RecordStarted,
-    "RECORD_STOP": RecordStopped,
-}
-
-SUBSCRIPTION: Final = (
-    *_EVENTS,
-    "BACKGROUND_JOB",
-    "CHANNEL_PARK",
-    "CHANNEL_UUID",
-    "HEARTBEAT",
-    "SHUTDOWN",
-    "sofia::expire",
-    "sofia::register",
-    "sofia::unregister",
-)
-"""What we ask a switch for, by name: `all` doubles what a call costs it."""
-
-_CCV_PREFIXES: Final = ("variable_ecallmgr_",)
-"""Only variables that we set ourselves. Kazoo also takes SIP headers `X-ecallmgr_…`, trusting its proxy to strip what
-phones send; whoever reaches the switch directly could name any account with one."""
-
-
-def call_event(headers: Headers) -> CallEvent | None:
-    """The Kazoo call event that a FreeSWITCH event is; None for one that Kazoo does not know."""
-    cls = _EVENTS.get(headers.get("Event-Name", ""))
-    if cls is None or not headers.get("Unique-ID"):
-        return None
-    fields = leg_fields(headers)
-    more = _MORE.get(cls)
-    if more is not None:
-        fields.update(more(headers))
-    return cls(**fields)
-
-
-def described(headers: Headers) -> ChannelCreated:
-    """A leg as any of its events, or a dump of it, describes it."""
-    return ChannelCreated(**leg_fields(headers))
-
-
-def result_variables(headers: Headers) -> dict[str, str]:
-    """The channel variables that tell a command's result."""
-    found = {}
-    for name in RESULT_VARIABLES:
-        value = _text(headers.get(f"variable_{name}"))
-        if value:
-            found[name] = value
-    return found
+_CHANNEL_VARS: Final = "variable_ecallmgr_"
+_APPLICATION_VARS: Final = "variable_cav_"
+_SIP_HEADERS: Final = "variable_sip_h_"
+_PREFIXES: Final = (_CHANNEL_VARS, _APPLICATION_VARS, _SIP_HEADERS)
+_IN_ANGLES: Final = re.compile(r"<sips?:([^>]*)>")
+_REASON: Final = re.compile(r"reason=(.*)")
 
 
 def leg_fields(headers: Headers) -> dict[str, Any]:
     """What every event says of its leg, as the fields of a kapi call event."""
-    get = headers.get
-    ccvs = channel_vars(headers)
-    stamp = _whole(get("Event-Date-Timestamp"))
+
+    def first(*names: str) -> str | None:
+        for name in names:
+            value = headers.get(name)
+            if value:
+                return value if type(value) is str else text(value) or None
+        return None
+
+    channel_vars, application_vars, sip_headers = _variables(headers)
+    profile_url = first("variable_sofia_profile_url")
+    name = first("Channel-Name")
     return {
-        "call_id": get("Unique-ID", ""),
-        "timestamp": math.ceil(stamp / 1_000_000) + GREGORIAN_EPOCH if stamp else None,
-        "call_direction": direction(headers),
-        "caller_id_name": _first(
-            headers,
-            "variable_origination_caller_id_name",
-            "variable_effective_caller_id_name",
-            "Caller-Caller-ID-Name",
+        "call_id": text(headers.get("Unique-ID")),
+        "timestamp": gregorian(headers.get("Event-Date-Timestamp")),
+        "call_direction": first("Call-Direction", "Caller-Direction", "variable_direction"),
+        "caller_id_name": first(
+            "variable_origination_caller_id_name", "variable_effective_caller_id_name", "Caller-Caller-ID-Name"
         ),
-        "caller_id_number": _first(
-            headers,
-            "variable_origination_caller_id_number",
-            "variable_effective_caller_id_number",
-            "Caller-Caller-ID-Number",
+        "caller_id_number": first(
+            "variable_origination_caller_id_number", "variable_effective_caller_id_number", "Caller-Caller-ID-Number"
         ),
-        "callee_id_name": _first(
-            headers,
+        "callee_id_name": first(
             "variable_origination_callee_id_name",
             "variable_effective_callee_id_name",
             "Caller-Callee-ID-Name",
+            "Other-Leg-Caller-ID-Name",
         ),
-        "callee_id_number": _first(
-            headers,
+        "callee_id_number": first(
             "variable_origination_callee_id_number",
             "variable_effective_callee_id_number",
             "Caller-Callee-ID-Number",
+            "Other-Leg-Caller-ID-Number",
         ),
-        "caller_destination_number": _first(headers, "Caller-Destination-Number", "variable_sip_to_user"),
-        "from_": _first(headers, "variable_sip_from_uri", "variable_channel_name"),
-        "from_tag": _first(headers, "variable_sip_from_tag"),
-        "to": _first(headers, "variable_sip_to_uri", "variable_sip_req_uri"),
-        "to_tag": _first(headers, "variable_sip_to_tag"),
-        "request": _first(headers, "variable_sip_req_uri", "variable_sip_to_uri"),
-        "presence_id": _first(headers, "variable_presence_id"),
-        "user_agent": _first(headers, "variable_sip_user_agent"),
-        "interaction_id": _text(ccvs.get("Call-Interaction-ID")) or None,
-        "custom_channel_vars": ccvs,
-        "custom_application_vars": _prefixed(headers, ("variable_cav_",)),
-        "custom_sip_headers": _prefixed(headers, ("variable_sip_h_",)),
-        "channel_state": _text(get("Channel-State")).removeprefix("CS_") or None,
-        "channel_call_state": _first(headers, "Channel-Call-State"),
-        "channel_answer_state": _first(headers, "Answer-State"),
-        "channel_name": _first(headers, "Channel-Name"),
-        "channel_created_time": _whole(get("Caller-Channel-Created-Time")),
-        "channel_is_loopback": _text(get("Channel-Name")).startswith("loopback/") or None,
-        "switch_hostname": _first(headers, "FreeSWITCH-Hostname"),
-        "switch_nodename": _first(headers, "FreeSWITCH-Switchname"),
-        "other_leg_call_id": _first(headers, "Other-Leg-Unique-ID", "variable_signal_bond"),
-        "other_leg_direction": _first(headers, "Other-Leg-Direction"),
-        "other_leg_caller_id_name": _first(headers, "Other-Leg-Caller-ID-Name"),
-        "other_leg_caller_id_number": _first(headers, "Other-Leg-Caller-ID-Number"),
-        "other_leg_destination_number": _first(headers, "Other-Leg-Destination-Number"),
+        "caller_destination_number": first("Caller-Destination-Number"),
+        "from_": first("variable_sip_from_uri", "variable_presence_id", "variable_sip_loopback_from_uri"),
+        "from_uri": first("variable_sip_from_uri"),
+        "from_tag": first("variable_sip_from_tag"),
+        "to": first("variable_sip_to_uri", "variable_sip_req_uri", "variable_sip_loopback_req_uri"),
+        "to_uri": first("variable_sip_to_uri"),
+        "to_tag": first("variable_sip_to_tag"),
+        "request": first("variable_sip_req_uri", "variable_sip_loopback_req_uri", "variable_sip_to_uri"),
+        "presence_id": first("variable_presence_id"),
+        "user_agent": first("variable_sip_user_agent"),
+        "interaction_id": _text_or_none(channel_vars.get("Call-Interaction-ID")),
+        "origination_call_id": first("variable_sip_origination_call_uuid"),
+        "custom_channel_vars": channel_vars,
+        "custom_application_vars": application_vars,
+        "custom_sip_headers": sip_headers,
+        "channel_state": (first("Channel-State") or "").removeprefix("CS_") or None,
+        "channel_call_state": first("Channel-Call-State"),
+        "channel_answer_state": first("Answer-State"),
+        "channel_name": name,
+        "channel_created_time": whole(headers.get("Caller-Channel-Created-Time")),
+        # The variable comes with the last events only, the name with all of them.
+        "channel_is_loopback": (name or "").startswith("loopback/") or None,
+        "channel_loopback_leg": first("variable_loopback_leg"),
+        "channel_loopback_other_leg_id": first("variable_other_loopback_leg_uuid"),
+        "switch_hostname": first("FreeSWITCH-Hostname"),
+        "switch_nodename": first("FreeSWITCH-Switchname"),
+        "switch_url": profile_url,
+        "switch_uri": f"sip:{profile_url.rpartition('@')[2]}" if profile_url else None,
+        "media_server": first("FreeSWITCH-Hostname"),
+        "other_leg_call_id": first("Other-Leg-Unique-ID"),
+        "other_leg_direction": first("Other-Leg-Direction"),
+        "other_leg_caller_id_name": first("Other-Leg-Caller-ID-Name"),
+        "other_leg_caller_id_number": first("Other-Leg-Caller-ID-Number"),
+        "other_leg_destination_number": first("Other-Leg-Destination-Number"),
     }
-
-
-def channel_vars(headers: Headers) -> dict[str, Any]:
-    """Custom-Channel-Vars: the variables `ecallmgr_…`, under their own names."""
-    found = _prefixed(headers, _CCV_PREFIXES)
-    for name, header in (
-        ("Fetch-ID", "variable_Fetch-UUID"),
-        ("Presence-ID", "variable_presence_id"),
-        ("Referred-To", "variable_sip_refer_to"),
-        ("Referred-By", "variable_sip_h_Referred-By"),
-    ):
-        value = _text(headers.get(header))
-        if value and name not in found:
-            found[name] = value
-    return found
-
-
-def direction(headers: Headers) -> str | None:
-    """`inbound` (the switch was called) or `outbound` (it calls)."""
-    return _first(headers, "Call-Direction", "Caller-Direction", "variable_direction")
 
 
 def hangup_cause(headers: Headers) -> str:
-    """Why the leg ended. When the last application was a bridge that failed, its cause comes first."""
+    """Why the leg ended: what its last bridge failed with; else, if that bridge is the last thing it did, what that
+    ended with; else its own cause."""
+    causes = ("variable_hangup_cause", "variable_bridge_hangup_cause")
     if headers.get("variable_current_application") == "bridge":
-        bridged = _first(headers, "variable_bridge_hangup_cause", "variable_hangup_cause")
-        if bridged:
-            return bridged
-    return (
-        _first(headers, "variable_hangup_cause", "Hangup-Cause", "variable_bridge_hangup_cause") or "NORMAL_UNSPECIFIED"
-    )
+        causes = ("variable_bridge_hangup_cause", "variable_hangup_cause")
+    return first_of(headers, "variable_originate_failed_cause", *causes, "Hangup-Cause") or "NORMAL_UNSPECIFIED"
 
 
-def cdr_report(headers: Headers) -> CdrReport:
-    """The record of a leg from its last event, or from what the switch posts about it.
-
-    Both ways give the same record of the same leg: `account_id` is empty where the leg belongs to no account.
-    """
-    fields = leg_fields(headers)
-    ended = _whole(headers.get("Caller-Channel-Hangup-Time")) or _whole(headers.get("variable_end_uepoch"))
-    if ended:
-        fields["timestamp"] = math.ceil(ended / 1_000_000) + GREGORIAN_EPOCH
-    for name in ("channel_is_loopback", "interaction_id"):
-        fields.pop(name, None)
-    account_id = _text(fields["custom_channel_vars"].get("Account-ID"))
-    interaction = _text(fields["custom_channel_vars"].get("Call-Interaction-ID"))
-    known: dict[str, Any] = {**fields, **_times(headers)}
-    return CdrReport(
-        **known,
-        account_id=account_id,
-        call_interaction={"Id": interaction} if interaction else {},
-        caller_profile=_first(headers, "variable_sofia_profile_name"),
-        caller_context=_first(headers, "Caller-Context"),
-        caller_dialplan=_first(headers, "Caller-Dialplan"),
-        hangup_cause=hangup_cause(headers),
-        hangup_code=_first(
-            headers, "variable_proto_specific_hangup_cause", "variable_last_bridge_proto_specific_hangup_cause"
-        ),
-        disposition=_first(headers, "variable_originate_disposition", "variable_endpoint_disposition"),
-        originating_leg_uuid=_first(headers, "variable_originating_leg_uuid"),
-        media_server=_first(headers, "FreeSWITCH-Hostname"),
-    )
-
-
-def _times(headers: Headers) -> dict[str, int | None]:
-    billed = _whole(headers.get("variable_billmsec"))
+def ending(headers: Headers) -> dict[str, Any]:
+    """What a leg's last event says of its end, as fields that ChannelDestroyed and CdrReport share."""
+    billed = whole(headers.get("variable_billmsec"))
     return {
-        "duration_seconds": _whole(headers.get("variable_duration")),
-        "billing_seconds": math.ceil(billed / 1000) if billed is not None else _whole(headers.get("variable_billsec")),
-        "ringing_seconds": _whole(headers.get("variable_progresssec")),
-    }
-
-
-def _destroyed(headers: Headers) -> dict[str, Any]:
-    return {
-        **_times(headers),
+        "duration_seconds": whole(headers.get("variable_duration")),
+        "billing_seconds": math.ceil(billed / 1000) if billed is not None else whole(headers.get("variable_billsec")),
+        "ringing_seconds": whole(headers.get("variable_progresssec")),
         "hangup_cause": hangup_cause(headers),
-        "hangup_code": _first(
+        "hangup_code": first_of(
             headers, "variable_proto_specific_hangup_cause", "variable_last_bridge_proto_specific_hangup_cause"
         ),
-        "bridge_hangup_cause": _first(headers, "variable_bridge_hangup_cause"),
-        "disposition": _first(headers, "variable_originate_disposition", "variable_endpoint_disposition"),
-        "endpoint_disposition": _first(headers, "variable_endpoint_disposition"),
+        "disposition": disposition_of(headers),
+        "remote_sdp": first_of(headers, "variable_switch_r_sdp"),
+        "local_sdp": first_of(headers, "variable_rtp_local_sdp_str"),
     }
 
 
-def _executed(headers: Headers) -> dict[str, Any]:
-    raw = _text(headers.get("Application"))
-    return {
-        "msg_id": _first(headers, "Application-UUID"),
-        "application_name": APPLICATION_NAMES.get(raw, raw) or None,
-        "application_response": _first(headers, "Application-Response"),
-        "raw_application_name": raw or None,
-    }
+def gregorian(microseconds: Any) -> int | None:
+    """Kazoo's whole seconds, rounded up, of a FreeSWITCH time."""
+    time = whole(microseconds)
+    return -(-time // 1_000_000) + GREGORIAN_EPOCH if time else None
 
 
-def _bridged(headers: Headers) -> dict[str, Any]:
-    legs = (_text(headers.get("Bridge-A-Unique-ID")), _text(headers.get("Bridge-B-Unique-ID")))
-    own = headers.get("Unique-ID")
-    other = next((leg for leg in legs if leg and leg != own), None)
-    return {"bridge_b_unique_id": legs[1] or None, **({"other_leg_call_id": other} if other else {})}
-
-
-def _dtmf(headers: Headers) -> dict[str, Any]:
-    return {
-        "dtmf_digit": _first(headers, "DTMF-Digit"),
-        "dtmf_duration": _whole(headers.get("DTMF-Duration")),
-    }
-
-
-def _recorded(headers: Headers) -> dict[str, Any]:
-    length = _whole(headers.get("variable_record_ms"))
-    return {
-        "length": length / 1000 if length is not None else None,
-        "terminator": _first(headers, "variable_playback_terminator_used"),
-        "recording": {"File-Path": headers["Record-File-Path"]} if headers.get("Record-File-Path") else {},
-    }
-
-
-_MORE: Final[dict[type[CallEvent], Callable[[Headers], dict[str, Any]]]] = {
-    ChannelBridged: _bridged,
-    ChannelDestroyed: _destroyed,
-    ChannelExecuteCompleted: _executed,
-    ChannelUnbridged: _bridged,
-    DtmfReceived: _dtmf,
-    RecordStopped: _recorded,
-}
-
-APPLICATION_NAMES: Final = {
-    "playback": "play",
-    "play_and_get_digits": "play_and_collect_digits",
-    "speak": "tts",
-    "record_session": "record_call",
-    "ring_ready": "ring",
-    "pre_answer": "progress",
-}
-"""FreeSWITCH's name of an application and Kazoo's, where they differ."""
-
-
-def _prefixed(headers: Headers, prefixes: tuple[str, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for header, value in headers.items():
-        if header.startswith(prefixes):
-            for prefix in prefixes:
-                if header.startswith(prefix):
-                    text = _text(value)
-                    if text:
-                        found.setdefault(header[len(prefix) :], text)
-                    break
-    return found
-
-
-def _first(headers: Headers, *names: str) -> str | None:
+def first_of(headers: Headers, *names: str) -> str | None:
+    """The first of these headers that is there."""
     for name in names:
-        value = _text(headers.get(name))
-        if value and value != "_undef_":
+        value = text(headers.get(name))
+        if value:
             return value
     return None
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """A header's value as text: of several the first, of anything else nothing."""
     if isinstance(value, str):
         return value
     if isinstance(value, tuple | list) and value:
-        return _text(value[0])
-    return "" if value is None or isinstance(value, dict) else str(value)
+        value = value[0]
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
-def _whole(value: Any) -> int | None:
-    text = _text(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+def whole(value: Any) -> int | None:
+    """A number of FreeSWITCH, or None for what is none."""
+    digits = text(value)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
 
 
-def from_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record that mod_json_cdr posts, as the headers of an event, so that one table serves both.
+def _text_or_none(value: Any) -> str | None:
+    return text(value) or None
 
-    Its variables are percent-encoded where the switch's configuration says so; the names of its sections are fixed.
-    """
-    variables = record.get("variables")
-    headers: dict[str, Any] = {}
-    if isinstance(variables, Mapping):
-        for name, value in variables.items():
-            headers[f"variable_{name}"] = unquote(value) if isinstance(value, str) else value
-    headers["Unique-ID"] = _text(headers.get("variable_uuid"))
-    headers["FreeSWITCH-Hostname"] = headers["FreeSWITCH-Switchname"] = _text(record.get("hostname")) or _text(
-        record.get("switchname")
-    )
-    data = record.get("channel_data")
-    if isinstance(data, Mapping):
-        headers["Channel-State"] = _text(data.get("state"))
-        headers["Call-Direction"] = _text(data.get("direction"))
-    headers["Channel-Name"] = _text(headers.get("variable_channel_name"))
-    profile = _caller_profile(record.get("callflow"))
-    for header, name in (
-        ("Caller-Caller-ID-Name", "caller_id_name"),
-        ("Caller-Caller-ID-Number", "caller_id_number"),
-        ("Caller-Callee-ID-Name", "callee_id_name"),
-        ("Caller-Callee-ID-Number", "callee_id_number"),
-        ("Caller-Destination-Number", "destination_number"),
-        ("Caller-Context", "context"),
-        ("Caller-Dialplan", "dialplan"),
+
+def _variables(headers: Headers) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Custom-Channel-Vars, Custom-Application-Vars and Custom-SIP-Headers."""
+    channel_vars: dict[str, Any] = {}
+    application_vars: dict[str, Any] = {}
+    sip_headers: dict[str, Any] = {}
+    for header in headers:
+        if header.startswith(_PREFIXES):
+            value = text(headers[header])
+            if not value:
+                continue
+            if header.startswith(_CHANNEL_VARS):
+                channel_vars[header[len(_CHANNEL_VARS) :]] = value
+            elif header.startswith(_APPLICATION_VARS):
+                application_vars[header[len(_APPLICATION_VARS) :]] = value
+            else:
+                sip_headers[header[len(_SIP_HEADERS) :]] = value
+    for name, value in _derived_vars(headers).items():
+        channel_vars.setdefault(name, value)
+    return channel_vars, application_vars, sip_headers
+
+
+def _derived_vars(headers: Headers) -> dict[str, Any]:
+    """The Custom-Channel-Vars that Kazoo makes of FreeSWITCH's own headers."""
+    found: dict[str, Any] = {}
+    for name, header in (
+        ("Fetch-ID", "variable_Fetch-UUID"),
+        ("Presence-ID", "variable_presence_id"),
+        ("Referred-By", "variable_sip_h_Referred-By"),
     ):
-        headers[header] = unquote(_text(profile.get(name)))
-    for header, name in (
-        ("Caller-Channel-Created-Time", "variable_start_uepoch"),
-        ("Caller-Channel-Hangup-Time", "variable_end_uepoch"),
-    ):
-        headers[header] = _text(headers.get(name))
-    return headers
+        if headers.get(header):
+            found[name] = text(headers[header])
+    if headers.get("variable_sip_refer_to"):
+        found["Referred-To"] = _without_angles(unquote(text(headers["variable_sip_refer_to"])))
+    if headers.get("variable_sip_redirected_by"):
+        redirected = text(headers["variable_sip_redirected_by"])
+        found["Redirected-By"] = _without_angles(redirected)
+        reason = _REASON.search(redirected)
+        if reason is not None:
+            found["Redirected-Reason"] = reason[1]
+    for part in ("Number", "Name"):
+        hidden = headers.get(f"Caller-Privacy-Hide-{part}")
+        if hidden in ("true", "false"):
+            found[f"Privacy-Hide-{part}"] = hidden == "true"
+    return found
 
 
-def _caller_profile(callflow: Any) -> Mapping[str, Any]:
-    # A list with the newest profile first; older versions write a single object.
-    first = callflow[0] if isinstance(callflow, list) and callflow else callflow
-    profile = first.get("caller_profile") if isinstance(first, Mapping) else None
-    return profile if isinstance(profile, Mapping) else {}
+def _without_angles(value: str) -> str:
+    found = _IN_ANGLES.search(value)
+    return f"sip:{found[1]}" if found else value
+
+
+def disposition_of(headers: Headers) -> str | None:
+    """How calling out ended, or being called."""
+    return first_of(headers, "variable_originate_disposition", "variable_endpoint_disposition")

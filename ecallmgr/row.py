@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
-from mirliton.actors.kapi.call import CallEvent, ChannelDestroyed
+from mirliton.actors.kapi.call import ChannelDestroyed, DtmfReceived
 from mirliton.actors.kapi.cdr import CdrReport
+from mirliton.ecallmgr.leg_record import interaction
+from mirliton.ecallmgr.mapping import GREGORIAN_EPOCH, leg_fields
 
-_LEG_FIELDS: Final = frozenset(field.name for field in fields(CallEvent))
+_DESCRIBING: Final = frozenset(leg_fields({}))
+"""What describes a leg, whatever happens to it."""
 _REPORT_FIELDS: Final = frozenset(field.name for field in fields(CdrReport))
 
 
 @dataclass(slots=True)
 class Row:
-    """What the table knows of a leg. `leg` is the latest description of it (any kapi call event)."""
+    """What the table knows of a leg. `leg` is its latest description (any kapi call event), `run` its switch's run."""
 
     switch: str
     leg: Any
+    run: str = ""
     answered: bool = False
+    answered_at: int | None = None
+    """Gregorian seconds, by the switch's clock."""
     other_leg: str | None = None
     on_hold: bool = False
+    admitted: bool = False
+    """Whether its account counts it. A call that has a checkpoint has been admitted before."""
     reachable: bool = True
     ended: bool = False
-    provisional: bool = False
-    """Its end was inferred, so that a record from the switch itself knows better."""
     report: CdrReport | None = None
+    """Once it has ended: the record that is to be stored."""
+    attempts: int = 0
+    """How often that failed."""
 
     @property
     def uuid(self) -> str:
@@ -41,31 +51,58 @@ class Row:
         """Whether somebody has to decide where this leg goes: it came in from outside."""
         return self.leg.call_direction == "inbound" and not self.leg.channel_is_loopback
 
-    def learn(self, leg: Any) -> None:
+    @property
+    def provisional(self) -> bool:
+        """Whether its end was inferred, so that a record from the switch itself knows better."""
+        return self.report is not None and self.report.extended_data is not None
+
+    def learn(self, leg: Any, run: str = "") -> None:
         """A later event says more, or the same again."""
+        if isinstance(leg, DtmfReceived):
+            return  # the one event that comes without the leg's variables
+        # What was noted on the channel a moment ago may not be in an event that was made before.
+        missing = self.leg.custom_channel_vars.keys() - leg.custom_channel_vars.keys()
+        known = self.leg.custom_channel_vars
         self.leg = leg
+        self.run = run or self.run
+        if missing:
+            self.own({name: known[name] for name in missing})
 
-    def fields(self) -> dict[str, Any]:
-        """The leg as the fields of a call event."""
-        return {name: getattr(self.leg, name) for name in _LEG_FIELDS if name not in ("hangup_cause", "msg_id")}
+    def own(self, channel_vars: Mapping[str, Any]) -> None:
+        """These Custom-Channel-Vars hold for the leg, too."""
+        self.leg = replace(self.leg, custom_channel_vars={**self.leg.custom_channel_vars, **channel_vars})
 
-    def report_of(self, event: ChannelDestroyed) -> CdrReport:
-        """The record of the leg from its last event."""
-        known = {name: getattr(event, name) for name in _LEG_FIELDS & _REPORT_FIELDS}
-        ccvs = dict(known.pop("custom_channel_vars"))
-        interaction = ccvs.get("Call-Interaction-ID")
-        return CdrReport(
-            **known,
-            custom_channel_vars=ccvs,
-            account_id=str(ccvs.get("Account-ID", "")),
-            call_interaction={"Id": interaction} if interaction else {},
-            extended_data={"Provisional": True} if self.provisional else None,
+    def vanished(self, cause: str, now: float) -> tuple[ChannelDestroyed, CdrReport]:
+        """The end of a leg of which nobody was told, as an event and as a record; both inferred, at unix time `now`."""
+        known = {name: getattr(self.leg, name) for name in _DESCRIBING}
+        created = self.leg.channel_created_time
+        ended = int(now) + GREGORIAN_EPOCH
+        billed = max(0, ended - self.answered_at) if self.answered_at else None
+        known |= {
+            "timestamp": ended,
+            "channel_state": "DESTROY",
+            "channel_call_state": "HANGUP",
+            "channel_answer_state": "hangup",
+            "hangup_cause": cause,
+            "duration_seconds": max(0, int(now - created / 1_000_000)) if created else None,
+            "billing_seconds": billed if self.answered else 0,
+        }
+        event = ChannelDestroyed(**known)
+        shared = {name: known[name] for name in known.keys() & _REPORT_FIELDS}
+        channel_vars = shared["custom_channel_vars"]
+        report = CdrReport(
+            **shared,
+            account_id=str(channel_vars.get("Account-ID") or ""),
+            call_interaction=interaction(str(channel_vars.get("Call-Interaction-ID") or "")),
+            extended_data={"Provisional": True},
         )
+        return event, report
 
     def as_channel(self) -> dict[str, Any]:
         """The row as Kazoo's channel queries show it."""
         leg = self.leg
         ccvs = leg.custom_channel_vars
+        created = leg.channel_created_time
         return {
             "uuid": leg.call_id,
             "account_id": ccvs.get("Account-ID"),
@@ -81,14 +118,19 @@ class Row:
             "destination": leg.caller_destination_number,
             "direction": leg.call_direction,
             "from": leg.from_,
+            "from_tag": leg.from_tag,
             "interaction_id": leg.interaction_id,
+            "is_authorized": self.admitted,
+            "is_loopback": bool(leg.channel_is_loopback),
             "is_onhold": self.on_hold,
             "node": self.switch,
             "other_leg": self.other_leg,
             "owner_id": ccvs.get("Owner-ID"),
             "presence_id": leg.presence_id,
             "realm": ccvs.get("Realm"),
-            "timestamp": leg.timestamp,
+            "resource_id": ccvs.get("Resource-ID"),
+            "timestamp": created // 1_000_000 + GREGORIAN_EPOCH if created else leg.timestamp,
             "to": leg.to,
+            "to_tag": leg.to_tag,
             "username": ccvs.get("Username"),
         }

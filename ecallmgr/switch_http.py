@@ -5,6 +5,7 @@
     PUT  /media/{db}/{id}/{name}     a recording, kept as an attachment of a document that exists
 
 A leg that began and ended while nobody listened is known by its record alone: the switch keeps it until we answer 200.
+A record that will not get better is answered 4xx, and whoever resends spooled records puts it aside.
 Media URLs carry a token that is good for one method and one attachment; without it nothing is read or written.
 """
 
@@ -17,21 +18,21 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
-import orjson
 from aiohttp import BasicAuth, web
 
-from mirliton.actors.kapi.cdr import CdrReport
 from mirliton.actors.store import Conflict, NotFound, StoreError
 from mirliton.actors.store.client import StoreClient
-from mirliton.actors.switching import CDR, CdrStored
-from mirliton.ecallmgr import mapping
+from mirliton.actors.switching import CDR, CdrRefused, CdrStored
 from mirliton.ecallmgr.errors import InvalidLegRecord
+from mirliton.ecallmgr.leg_record import posted_report
 from mirliton.runtime import CallError, Exit, GenServer, Name, message
 
 SWITCH_HTTP: Final = Name("service", "switch_http")
 STORE_ATTEMPTS: Final = 5
+BODY_TIMEOUT: Final = 60.0
+"""Seconds that a request's body may take."""
 MAX_MEDIA: Final = 64 * 1024 * 1024
 
 
@@ -75,6 +76,8 @@ class SwitchHttp(GenServer):
     """The HTTP server. Not being able to listen is a start error that names the address."""
 
     async def init(self, address: SwitchHttpAddress) -> None:
+        if not address.secret:
+            raise ValueError("without a secret anybody could sign media URLs")
         self.address = address
         self.media = Media("", address.secret)
         self.records = 0
@@ -100,9 +103,8 @@ class SwitchHttp(GenServer):
         if not self._authorised(request):
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="leg records"'})
         try:
-            report = leg_report(await self._body(request))
+            report = posted_report(await self._record(request))
         except InvalidLegRecord as error:
-            # 422: it will not get better, so whoever re-sends spooled records puts this one aside.
             self.refused += 1
             self.log.warning("leg_record_refused", reason=error.reason)
             return web.Response(status=422, text=f"refused: {error.reason}\n")
@@ -110,6 +112,10 @@ class SwitchHttp(GenServer):
             answer = await self.call(CDR, report, timeout=10.0)
         except (CallError, Exit) as error:
             return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
+        if isinstance(answer, CdrRefused):
+            self.refused += 1
+            self.log.warning("leg_record_refused", call_id=report.call_id, reason=answer.reason)
+            return web.Response(status=422, text=f"refused: {answer.reason}\n")
         if not isinstance(answer, CdrStored):
             return web.Response(status=503, text=f"{answer}\n", headers={"Retry-After": "1"})
         self.records += 1
@@ -122,17 +128,20 @@ class SwitchHttp(GenServer):
             given = BasicAuth.decode(request.headers.get("Authorization", ""))
         except ValueError:
             return False
-        return hmac.compare_digest(given.login, self.address.username) and hmac.compare_digest(
-            given.password, self.address.password
-        )
+        # Both are compared, so that the time taken does not tell which was wrong.
+        login = _same(given.login, self.address.username)
+        return _same(given.password, self.address.password) and login
 
-    async def _body(self, request: web.Request) -> bytes:
-        if (request.content_length or 0) > self.address.max_body:
-            raise InvalidLegRecord(f"{request.content_length} bytes are more than {self.address.max_body}")
-        if request.content_type == "application/x-www-form-urlencoded":
-            fields = await request.post()
-            return str(fields.get("cdr", "")).encode()
-        return await request.read()
+    async def _record(self, request: web.Request) -> bytes:
+        """The record in a request: its body, or the field `cdr` of a form (mod_json_cdr's `encode`)."""
+        body = await _body(request, self.address.max_body)
+        if request.content_type != "application/x-www-form-urlencoded":
+            return body
+        try:
+            fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=16)
+        except ValueError as error:
+            raise InvalidLegRecord(f"the form cannot be read ({error})") from error
+        return fields.get("cdr", [""])[0].encode()
 
     # Media
 
@@ -142,15 +151,13 @@ class SwitchHttp(GenServer):
             found = await StoreClient(self).get_attachment(*place)
         except NotFound:
             return web.Response(status=404)
-        except (StoreError, CallError) as error:
+        except (StoreError, Exit) as error:
             return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
-        return web.Response(body=found.data, content_type=found.content_type)
+        return web.Response(body=found.data, content_type=_media_type(found.content_type))
 
     async def _put_media(self, request: web.Request) -> web.Response:
         db, doc_id, name = self._place(request, "PUT")
-        if (request.content_length or 0) > MAX_MEDIA:
-            return web.Response(status=413)
-        data = await request.read()
+        data = await _body(request, MAX_MEDIA)
         store = StoreClient(self)
         for _ in range(STORE_ATTEMPTS):
             try:
@@ -160,7 +167,7 @@ class SwitchHttp(GenServer):
                 continue
             except NotFound:
                 return web.Response(status=404)
-            except (StoreError, CallError) as error:
+            except (StoreError, Exit) as error:
                 return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
             return web.Response(status=201, text="stored\n")
         return web.Response(status=503, text="the document changes all the time\n", headers={"Retry-After": "1"})
@@ -171,24 +178,35 @@ class SwitchHttp(GenServer):
             db = _unpacked(info["db"])
         except ValueError:
             raise web.HTTPNotFound from None
-        if not hmac.compare_digest(info["token"], self.media.token(method, db, info["id"], info["name"])):
+        if not _same(info["token"], self.media.token(method, db, info["id"], info["name"])):
             raise web.HTTPForbidden
         return db, info["id"], info["name"]
 
 
-def leg_report(body: bytes) -> CdrReport:
-    """The record of a leg from what mod_json_cdr posts. Raises InvalidLegRecord."""
+async def _body(request: web.Request, most: int) -> bytes:
+    """The body. Raises HTTPRequestEntityTooLarge beyond `most` bytes, HTTPRequestTimeout when it takes too long."""
+    if (request.content_length or 0) > most:
+        raise web.HTTPRequestEntityTooLarge(most, request.content_length or 0)
+    body = bytearray()
     try:
-        record = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidLegRecord(f"no JSON ({error})") from error
-    if not isinstance(record, dict):
-        raise InvalidLegRecord("the JSON is no object")
-    headers = mapping.from_record(record)
-    uuid = headers["Unique-ID"]
-    if not uuid or len(uuid) > 255 or not uuid.isprintable():
-        raise InvalidLegRecord("variables.uuid names no leg")
-    return mapping.cdr_report(headers)
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for piece in request.content.iter_any():
+                body += piece
+                if len(body) > most:
+                    raise web.HTTPRequestEntityTooLarge(most, len(body))
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    return bytes(body)
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted.encode("utf-8", "surrogateescape"))
+
+
+def _media_type(content_type: str) -> str:
+    """The stored type without its parameters; nothing that a browser would run."""
+    plain = content_type.partition(";")[0].strip()
+    return plain if plain.startswith(("audio/", "video/", "image/")) else "application/octet-stream"
 
 
 def _packed(db: str) -> str:

@@ -1,434 +1,303 @@
 """Kazoo's dialplan commands in FreeSWITCH's terms: a command in, a plan out; nothing is sent here.
 
-A plan is carried out from top to bottom: the variables are set at once, the API commands run, the applications are
-queued on the leg; the last one bears the command's id and its end is the command's end. Text that others wrote (names,
-numbers, URIs) passes through `inert` or a checked builder, so it cannot become syntax.
+Text that others wrote (names, numbers, URIs, media) passes through `inert` or a check, so it cannot become syntax.
+
+What real FreeSWITCH is like, and the simulator need not be (its source, 1.10):
+
+endless_playback, loop_playback   go on after `uuid_break` and hear no digits: of no use here. A medium is repeated by
+                                  `file_string://`, or without end by a `playback` whose sendmsg says so.
+sendmsg with hangup               waits until an application that runs with event-lock has ended; `uuid_kill` does not.
+record                            ends the call when it cannot write its file.
+an unknown application            ends the call.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Final
 
 from mirliton.actors.kapi import dialplan
-from mirliton.actors.kapi.dialplan import Endpoint
+from mirliton.actors.kapi.dialplan import application_name
+from mirliton.actors.switching import HOLD_VARIABLE
+from mirliton.ecallmgr.dialling import bridge
+from mirliton.ecallmgr.dialling import needed_contacts as needed_contacts
 from mirliton.ecallmgr.errors import Untranslatable
+from mirliton.ecallmgr.esl.commands import identifier
 from mirliton.ecallmgr.esl.errors import InvalidCommand
-from mirliton.ecallmgr.esl.quoting import Leg, arguments, assignment, dial_string, inert, variable_name
+from mirliton.ecallmgr.esl.quoting import arguments, assignment, inert
+from mirliton.ecallmgr.media import looped, media, record_file, ringback
+from mirliton.ecallmgr.plan import (
+    Application,
+    Plan,
+    between,
+    cause,
+    digits,
+    milliseconds,
+    seconds,
+    terminators,
+    variables,
+)
+from mirliton.ecallmgr.plan import Surroundings as Surroundings
 
-MAX_SECONDS: Final = 86_400
-_REGEX: Final = re.compile(r"[0-9A-Da-d*#+?.|()\[\]{},^$\\d-]{0,120}")
-_CONTACT: Final = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_.:;=@+~*#!%&?$/()-]+")
-
-ENDLESS: Final = "-1"
-
-
-@dataclass(frozen=True, slots=True)
-class Application:
-    """An application to run on the leg."""
-
-    name: str
-    argument: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to do on the switch for one command.
-
-    `completes`: its end comes as an event. `marks`: it takes time, so that its end is noted on the channel too.
-    """
-
-    variables: Mapping[str, str] = field(default_factory=dict)
-    apis: tuple[str, ...] = ()
-    applications: tuple[Application, ...] = ()
-    hangup: str | None = None
-
-    @property
-    def completes(self) -> bool:
-        return bool(self.applications)
+HOLD_MUSIC: Final = "local_stream://moh"
+_PATTERN: Final = re.compile(r"(\\[d*+?.]|[0-9A-Da-d*#+?.|()\[\]{},^$-]){0,120}")
+_SIP_URI: Final = re.compile(r"sips?:[A-Za-z0-9_.:;=@+~-]{1,255}")
+_LANGUAGE: Final = re.compile(r"([a-z]{2,3})([-_][A-Za-z]{2,4})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a translation needs to know besides the command: the leg's own id, our context and interface on the switch,
-    the ringback tone, and where registered phones are (by `user@realm`, dial strings of the switch's own making)."""
-
-    context: str = "context_2"
-    interface: str = "sipinterface_1"
-    ringback: str = "%(2000,4000,440,480)"
-    contacts: Mapping[str, str] = field(default_factory=dict)
-    sounds: str = "mirliton"
-    """The folder of the prompts, below the switch's `sound_prefix`."""
-
-
-def plan_for(command: Any, around: Surroundings) -> Plan:
-    """The plan for a command. Raises Untranslatable, naming what is wrong."""
+def plan_for(command: Any, leg: str, around: Surroundings) -> Plan:
+    """The plan for a command to the leg of this id. Raises Untranslatable, naming what is wrong."""
     translate = _TRANSLATIONS.get(type(command))
     if translate is None:
-        raise Untranslatable(type(command).__qualname__, "no switch can do this")
+        raise Untranslatable(_named(command), "no switch can do this")
     try:
-        plan: Plan = translate(command, around)
+        return translate(command, identifier(leg), around)
     except InvalidCommand as error:
-        raise Untranslatable(type(command).__qualname__, str(error)) from error
-    return plan
+        raise Untranslatable(_named(command), str(error)) from error
 
 
-def needed_contacts(command: Any) -> tuple[str, ...]:
-    """The phones (`user@realm`) whose whereabouts the plan for this command needs."""
-    if not isinstance(command, dialplan.Bridge):
-        return ()
-    return tuple(
-        dict.fromkeys(
-            address for endpoint in command.endpoints if (address := _registered_address(endpoint)) is not None
-        )
-    )
+def _named(command: Any) -> str:
+    try:
+        return application_name(command)
+    except (TypeError, KeyError):
+        return type(command).__qualname__
 
 
-def media(name: str, around: Surroundings) -> str:
-    """A medium as the switch finds it: prompts in our folder, tones, streams, and files that it recorded itself.
-
-    Raises Untranslatable.
-    """
-    if name.startswith("prompt://"):
-        # prompt://{account}/{prompt id}/{language}
-        prompt = name.removeprefix("prompt://").split("/")
-        identifier = prompt[1] if len(prompt) > 1 else prompt[0]
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", identifier):
-            raise Untranslatable("media", f"{name[:80]!r} names no prompt")
-        return f"{around.sounds}/{identifier}.wav"
-    if re.fullmatch(r"(tone_stream|silence_stream|local_stream)://[A-Za-z0-9_.,;%()=:+*/-]{1,512}", name):
-        return name
-    if re.fullmatch(r"https?://[A-Za-z0-9_.:/%?&=~+@-]{1,1024}", name):
-        return name
-    if re.fullmatch(r"/?[A-Za-z0-9_./-]{1,512}", name) and ".." not in name:
-        return name
-    raise Untranslatable("media", f"{name[:80]!r} is nothing a switch can play")
+Translation = Callable[[Any, str, Surroundings], Plan]
 
 
-def _answer(command: dialplan.Answer, around: Surroundings) -> Plan:
-    return Plan(applications=(Application("answer"),))
+def _application(name: str) -> Translation:
+    """A command that is one application without an argument."""
+    plan = Plan(applications=(Application(name),))
+    return lambda command, leg, around: plan
 
 
-def _progress(command: dialplan.Progress, around: Surroundings) -> Plan:
-    return Plan(applications=(Application("pre_answer"),))
+def _ring(command: dialplan.Ring, leg: str, around: Surroundings) -> Plan:
+    tone = {"ringback": ringback(command.ringback, around)} if command.ringback else {}
+    return Plan(variables=tone, applications=(Application("ring_ready"),))
 
 
-def _ring(command: dialplan.Ring, around: Surroundings) -> Plan:
-    variables = {"ringback": command.ringback} if command.ringback else {}
-    return Plan(variables=variables, applications=(Application("ring_ready"),))
-
-
-def _play(command: dialplan.Play, around: Surroundings) -> Plan:
+def _play(command: dialplan.Play, leg: str, around: Surroundings) -> Plan:
     found = media(command.media_name, around)
-    variables = _terminators(command.terminators)
-    if command.leg is not None and command.leg != "A":
-        both = {"B": "bleg", "Both": "both"}[command.leg]
-        return Plan(apis=(f"uuid_broadcast {command.call_id} {found} {both}",))
+    if command.leg not in (None, "A"):
+        to = "bleg" if command.leg == "B" else "both"
+        return Plan(apis=(f"uuid_broadcast {leg} {found} {to}",))
+    keys = terminators(command.terminators)
     if command.endless_playback:
-        return Plan(variables=variables, applications=(Application("endless_playback", found),))
-    loops = command.loop_count or 1
-    argument = found if loops == 1 else f"+{loops} {found}"
-    return Plan(
-        variables=variables, applications=(Application("playback" if loops == 1 else "loop_playback", argument),)
-    )
+        return Plan(variables=keys, applications=(Application("playback", found, endless=True),))
+    return Plan(variables=keys, applications=(Application("playback", looped(found, command.loop_count or 1)),))
 
 
-def _stop_playing(command: dialplan.PlayStop, around: Surroundings) -> Plan:
-    return Plan(apis=(f"uuid_break {command.call_id} all",))
+def _break(command: dialplan.Break | dialplan.PlayStop, leg: str, around: Surroundings) -> Plan:
+    # Not `all`: it would also forget the note behind what runs. What we send is never more than one command.
+    return Plan(apis=(f"uuid_break {leg}",))
 
 
-def _break(command: dialplan.Break, around: Surroundings) -> Plan:
-    return Plan(apis=(f"uuid_break {command.call_id}",))
-
-
-def _collect(command: dialplan.PlayAndCollectDigits, around: Surroundings) -> Plan:
-    if not _REGEX.fullmatch(command.digits_regex):
+def _collect(command: dialplan.PlayAndCollectDigits, leg: str, around: Surroundings) -> Plan:
+    if not _PATTERN.fullmatch(command.digits_regex):
         raise Untranslatable("play_and_collect_digits", f"{command.digits_regex[:60]!r} is no pattern for digits")
-    pattern = command.digits_regex.replace("\\d", "[0-9]")
+    pattern = _without_escapes(command.digits_regex)
     invalid = media(command.failed_media_name, around) if command.failed_media_name else "silence_stream://250"
+    wait = str(milliseconds(command.timeout))
+    least = between(command.minimum_digits, 0, 127)
     words = arguments(
-        str(_between(command.minimum_digits, 0, 128)),
-        str(_between(command.maximum_digits, 1, 128)),
-        str(_between(command.media_tries, 1, 128)),
-        str(_milliseconds(command.timeout)),
+        str(least),
+        str(between(command.maximum_digits, max(least, 1), 127)),
+        str(between(command.media_tries, 1, 100)),
+        wait,
         "".join(command.terminators) or "none",
         media(command.media_name, around),
         invalid,
         "collected_digits",
         pattern or "[0-9*#]+",
-        str(_milliseconds(command.timeout)),
+        wait,
     )
     return Plan(variables={"collected_digits": ""}, applications=(Application("play_and_get_digits", words),))
 
 
-def _say(command: dialplan.Say, around: Surroundings) -> Plan:
-    words = arguments(inert(command.language)[:16] or "en", command.type, command.method, inert(command.say_text))
+def _without_escapes(pattern: str) -> str:
+    """The same pattern without a backslash, which the switch's parsers would take for an escape of their own."""
+    made = []
+    in_class = False
+    for token in re.findall(r"\\.|.", pattern):
+        if token in "[]":
+            in_class = token == "["
+        plain = {"\\d": "0-9"}.get(token, token.removeprefix("\\"))
+        made.append(f"[{plain}]" if token.startswith("\\") and not in_class else plain)
+    return "".join(made)
+
+
+def _say(command: dialplan.Say, leg: str, around: Surroundings) -> Plan:
+    language = _LANGUAGE.fullmatch(command.language)
+    if language is None:
+        raise Untranslatable("say", f"{command.language[:20]!r} is no language")
+    gender = (command.gender,) if command.gender else ()
+    # The module that says things is named after the language alone.
+    words = arguments(language[1], command.type, command.method, *gender, inert(command.say_text)[:1000])
     return Plan(applications=(Application("say", words),))
 
 
-def _speak(command: dialplan.Tts, around: Surroundings) -> Plan:
-    voice = {"male": "kal", "female": "slt", None: "slt"}[command.voice]
-    text = inert(command.text).replace("|", "/")[:4000]
+def _speak(command: dialplan.Tts, leg: str, around: Surroundings) -> Plan:
+    if command.engine not in (None, "", "flite"):
+        raise Untranslatable("tts", f"the engine {command.engine[:40]!r} is not there; flite is")
+    text = inert(command.text)[:4000]
     if not text:
         raise Untranslatable("tts", "there is nothing to say")
+    voice = "kal" if command.voice == "male" else "slt"
     return Plan(
-        variables=_terminators(command.terminators), applications=(Application("speak", f"flite|{voice}|{text}"),)
+        variables=terminators(command.terminators), applications=(Application("speak", f"flite|{voice}|{text}"),)
     )
 
 
-def _tones(command: dialplan.Tones, around: Surroundings) -> Plan:
+def _tones(command: dialplan.Tones, leg: str, around: Surroundings) -> Plan:
     pieces = []
     for tone in command.tones:
-        frequencies = ",".join(str(_between(frequency, 1, 20_000)) for frequency in tone.frequencies)
-        times = f"{_milliseconds(tone.duration_on)},{_milliseconds(tone.duration_off)}"
-        prefix = f"v={_between(tone.volume, -100, 100)};" if tone.volume is not None else ""
-        repeat = f"L={_between(tone.repeat, 1, 1000)};" if tone.repeat else ""
-        pieces.append(f"{prefix}{repeat}%({times},{frequencies})")
+        if not tone.frequencies:
+            raise Untranslatable("tones", "a tone needs a frequency")
+        frequencies = ",".join(str(between(frequency, 1, 20_000)) for frequency in tone.frequencies)
+        times = f"{milliseconds(tone.duration_on)},{milliseconds(tone.duration_off)}"
+        volume = f"v={between(tone.volume, -63, 63)};" if tone.volume is not None else ""
+        repeat = f"l={between(tone.repeat, 1, 1000)};" if tone.repeat else ""
+        pieces.append(f"{volume}{repeat}%({times},{frequencies})")
     if not pieces:
         raise Untranslatable("tones", "no tone is given")
     return Plan(
-        variables=_terminators(command.terminators),
+        variables=terminators(command.terminators),
         applications=(Application("playback", f"tone_stream://{';'.join(pieces)}"),),
     )
 
 
-def _record(command: dialplan.Record, around: Surroundings) -> Plan:
-    words = [
-        _file(command.media_name),
-        str(_between(int(command.time_limit or 120), 1, MAX_SECONDS)),
-        str(_between(command.silence_threshold if command.silence_threshold is not None else 500, 0, 32_767)),
-        str(_between(command.silence_hits if command.silence_hits is not None else 5, 1, 3600)),
-    ]
-    variables = {**_terminators(command.terminators), "playback_terminator_used": ""}
-    return Plan(variables=variables, applications=(Application("record", arguments(*words)),))
+def _record(command: dialplan.Record, leg: str, around: Surroundings) -> Plan:
+    silence = command.silence_threshold if command.silence_threshold is not None else 500
+    words = arguments(
+        record_file("record", command.media_name),
+        str(seconds(command.time_limit or 120)),
+        str(between(silence, 0, 32_767)),
+        str(between(command.silence_hits if command.silence_hits is not None else 5, 1, 3600)),
+    )
+    keys = {**terminators(command.terminators), "playback_terminator_used": ""}
+    return Plan(variables=keys, applications=(Application("record", words),))
 
 
-def _record_call(command: dialplan.RecordCall, around: Surroundings) -> Plan:
+def _record_call(command: dialplan.RecordCall, leg: str, around: Surroundings) -> Plan:
     action = command.record_action
-    if action == "start":
-        if not command.media_name:
-            raise Untranslatable("record_call", "a recording needs a media_name")
-        limit = _between(int(command.time_limit or 3600), 1, MAX_SECONDS)
-        return Plan(applications=(Application("record_session", f"{_file(command.media_name)} +{limit}"),))
-    target = _file(command.media_name) if command.media_name else "all"
+    if action not in ("start", "stop", "mask", "unmask"):
+        raise Untranslatable("record_call", f"{action[:40]!r} is nothing that can be done to a recording")
+    file = record_file("record_call", command.media_name) if command.media_name else None
     if action == "stop":
-        return Plan(applications=(Application("stop_record_session", target),))
-    return Plan(applications=(Application(f"record_session_{action}", target),))
+        return Plan(applications=(Application("stop_record_session", file or "all"),))
+    if file is None:
+        raise Untranslatable("record_call", f"to {action} a recording takes its media_name")
+    if action in ("mask", "unmask"):
+        return Plan(apis=(f"uuid_record {leg} {action} {file}",))
+    wishes: dict[str, str] = {}
+    if command.record_min_sec is not None:
+        wishes["record_min_sec"] = str(seconds(command.record_min_sec))
+    if command.record_sample_rate is not None:
+        wishes["record_sample_rate"] = str(between(command.record_sample_rate, 8000, 48_000))
+    if command.channels_as_stereo is not None:
+        wishes["RECORD_STEREO"] = "true" if command.channels_as_stereo else "false"
+    if command.follow_transfer is not None:
+        wishes["recording_follow_transfer"] = "true" if command.follow_transfer else "false"
+    limit = seconds(command.time_limit or 3600)
+    return Plan(variables=wishes, applications=(Application("record_session", f"{file} +{limit}"),))
 
 
-def _hold(command: dialplan.Hold, around: Surroundings) -> Plan:
-    found = media(command.hold_media, around) if command.hold_media else "local_stream://moh"
-    return Plan(applications=(Application("endless_playback", found),))
+def _hold(command: dialplan.Hold, leg: str, around: Surroundings) -> Plan:
+    found = media(command.hold_media, around) if command.hold_media else HOLD_MUSIC
+    return Plan(
+        variables={HOLD_VARIABLE: "true"},
+        applications=(Application("playback", found, endless=True),),
+        goes_on=True,
+    )
 
 
-def _park(command: dialplan.Park, around: Surroundings) -> Plan:
-    variables = {}
-    if command.timeout:
-        cause = f":{_cause(command.hangup_cause)}" if command.hangup_cause else ""
-        variables["park_timeout"] = f"{_between(int(command.timeout), 1, MAX_SECONDS)}{cause}"
-    return Plan(variables=variables, apis=(f"uuid_break {command.call_id} all",))
+def _park(command: dialplan.Park, leg: str, around: Surroundings) -> Plan:
+    # A leg without a command is parked already. FreeSWITCH's own park_timeout would take park_after_bridge away.
+    if not command.timeout:
+        return Plan()
+    reason = cause("park", command.hangup_cause or "NORMAL_CLEARING")
+    return Plan(apis=(f"sched_hangup +{seconds(command.timeout)} {leg} {reason}",))
 
 
-def _sleep(command: dialplan.Sleep, around: Surroundings) -> Plan:
-    return Plan(applications=(Application("sleep", str(_milliseconds(command.time))),))
+def _sleep(command: dialplan.Sleep, leg: str, around: Surroundings) -> Plan:
+    return Plan(applications=(Application("sleep", str(milliseconds(command.time))),))
 
 
-def _set(command: dialplan.Set, around: Surroundings) -> Plan:
-    applications = [
-        Application("export" if command.export_all else "set", assignment(f"ecallmgr_{name}", inert(str(value))))
-        for name, value in command.custom_channel_vars.items()
-    ]
-    applications += [
-        Application("export", assignment(f"ecallmgr_{name}", inert(str(value))))
-        for name, value in command.custom_call_vars.items()
-    ]
-    applications += [
-        Application("set", assignment(f"cav_{name}", inert(str(value))))
-        for name, value in command.custom_application_vars.items()
-    ]
-    return Plan(applications=tuple(applications))
+def _set(command: dialplan.Set, leg: str, around: Surroundings) -> Plan:
+    channel = variables("set", "custom_channel_vars", "ecallmgr_", command.custom_channel_vars)
+    call = variables("set", "custom_call_vars", "ecallmgr_", command.custom_call_vars)
+    application = variables("set", "custom_application_vars", "cav_", command.custom_application_vars)
+    exported = {**channel, **call} if command.export_all else call
+    exports = tuple(Application("export", assignment(name, value)) for name, value in exported.items())
+    return Plan(variables={**channel, **application}, applications=exports)
 
 
-def _set_terminators(command: dialplan.SetTerminators, around: Surroundings) -> Plan:
-    return Plan(variables=_terminators(command.terminators))
+def _set_terminators(command: dialplan.SetTerminators, leg: str, around: Surroundings) -> Plan:
+    return Plan(variables=terminators(command.terminators))
 
 
-def _send_dtmf(command: dialplan.SendDtmf, around: Surroundings) -> Plan:
-    duration = f"@{_milliseconds(command.duration)}" if command.duration else ""
-    return Plan(applications=(Application("send_dtmf", f"{_digits(command.dtmfs)}{duration}"),))
+def _send_dtmf(command: dialplan.SendDtmf, leg: str, around: Surroundings) -> Plan:
+    duration = f"@{milliseconds(command.duration)}" if command.duration else ""
+    return Plan(applications=(Application("send_dtmf", f"{digits('send_dtmf', command.dtmfs)}{duration}"),))
 
 
-def _recv_dtmf(command: dialplan.RecvDtmf, around: Surroundings) -> Plan:
-    return Plan(apis=(f"uuid_recv_dtmf {command.call_id} {_digits(command.dtmfs)}",))
+def _recv_dtmf(command: dialplan.RecvDtmf, leg: str, around: Surroundings) -> Plan:
+    return Plan(apis=(f"uuid_recv_dtmf {leg} {digits('recv_dtmf', command.dtmfs)}",))
 
 
-def _hangup(command: dialplan.Hangup, around: Surroundings) -> Plan:
+def _unbridge(command: dialplan.Unbridge, leg: str, around: Surroundings) -> Plan:
+    flag = {"A": "", "B": "-bleg ", "Both": "-both ", None: "-both "}.get(command.leg)
+    if flag is None:
+        raise Untranslatable("unbridge", f"{command.leg!r:.40} is no leg")
+    return Plan(apis=(f"uuid_transfer {leg} {flag}park inline",))
+
+
+def _hangup(command: dialplan.Hangup, leg: str, around: Surroundings) -> Plan:
     if command.other_leg_only:
-        return Plan(apis=(f"uuid_park {command.call_id}",))
-    return Plan(hangup=_cause(command.hangup_cause or "NORMAL_CLEARING"))
+        return Plan(apis=(f"uuid_park {leg}",))
+    return Plan(apis=(f"uuid_kill {leg} {cause('hangup', command.hangup_cause or 'NORMAL_CLEARING')}",))
 
 
-def _respond(command: dialplan.Respond, around: Surroundings) -> Plan:
-    code = _between(command.response_code, 300, 699)
-    text = inert(command.response_message or "")[:120]
-    return Plan(applications=(Application("respond", f"{code} {text}".strip()),))
+def _respond(command: dialplan.Respond, leg: str, around: Surroundings) -> Plan:
+    if not 300 <= command.response_code <= 699:
+        raise Untranslatable("respond", f"{command.response_code} refuses no call; 300 to 699 do")
+    words = f"{command.response_code} {inert(command.response_message or '')[:120]}"
+    return Plan(applications=(Application("respond", words.strip()),))
 
 
-def _redirect(command: dialplan.Redirect, around: Surroundings) -> Plan:
-    contact = inert(command.redirect_contact)
-    if not re.fullmatch(r"sips?:[A-Za-z0-9_.:;=@+~-]{1,255}", contact):
+def _redirect(command: dialplan.Redirect, leg: str, around: Surroundings) -> Plan:
+    if not _SIP_URI.fullmatch(command.redirect_contact):
         raise Untranslatable("redirect", f"{command.redirect_contact[:80]!r} is no SIP URI")
-    return Plan(applications=(Application("redirect", contact),))
+    server = {"sip_rh_X-Redirect-Server": inert(command.redirect_server)} if command.redirect_server else {}
+    return Plan(variables=server, applications=(Application("redirect", command.redirect_contact),))
 
 
-def _noop(command: dialplan.Noop, around: Surroundings) -> Plan:
+def _noop(command: dialplan.Noop, leg: str, around: Surroundings) -> Plan:
+    if command.filter_applications:
+        raise Untranslatable("noop", "commands cannot be filtered from the queue (Filter-Applications)")
     # `log` at debug level does nothing, in its turn, and its end is an event.
     return Plan(applications=(Application("log", "DEBUG noop"),))
 
 
-def _bridge(command: dialplan.Bridge, around: Surroundings) -> Plan:
-    if not command.endpoints:
-        raise Untranslatable("bridge", "there is nobody to ring")
-    legs = [_leg(endpoint, command, around) for endpoint in command.endpoints]
-    at_once = command.dial_endpoint_method == "simultaneous"
-    groups: Sequence[Sequence[Leg]] = [legs] if at_once else [[leg] for leg in legs]
-    shared: dict[str, str] = {}
-    timeout = _between(int(command.timeout or 20), 1, 3600)
-    if at_once:
-        shared["originate_timeout"] = str(timeout)
-    if command.ignore_early_media:
-        shared["ignore_early_media"] = "true"
-    if command.fail_on_single_reject:
-        shared["fail_on_single_reject"] = inert(command.fail_on_single_reject)
-    variables = {
-        # A leg that is not connected stays with us: what comes next is for the callflow to say.
-        "continue_on_fail": "true",
-        "hangup_after_bridge": "false",
-        "park_after_bridge": "true",
-        "ringback": command.ringback or around.ringback,
-        "call_timeout": str(timeout),
-        "originate_disposition": "",
-        "last_bridge_hangup_cause": "",
-        "bridge_hangup_cause": "",
-    }
-    if command.hold_media:
-        variables["hold_music"] = media(command.hold_media, around)
-    if command.media == "bypass":
-        variables["bypass_media"] = "true"
-    for name, value in (
-        ("effective_caller_id_name", command.outbound_caller_id_name or command.caller_id_name),
-        ("effective_caller_id_number", command.outbound_caller_id_number or command.caller_id_number),
-    ):
-        if value:
-            variables[name] = inert(value)
-    return Plan(variables=variables, applications=(Application("bridge", dial_string(groups, shared)),))
+def _queue(command: dialplan.Queue, leg: str, around: Surroundings) -> Plan:
+    raise Untranslatable("queue", "its commands have to be given one by one")
 
 
-def _leg(endpoint: Endpoint, command: dialplan.Bridge, around: Surroundings) -> Leg:
-    variables: dict[str, str] = {}
-    timeout = endpoint.endpoint_timeout or command.timeout
-    if timeout:
-        variables["leg_timeout"] = str(_between(int(timeout), 1, 3600))
-    if endpoint.endpoint_delay:
-        variables["leg_delay_start"] = str(_between(int(endpoint.endpoint_delay), 0, 3600))
-    if endpoint.endpoint_progress_timeout:
-        variables["leg_progress_timeout"] = str(_between(int(endpoint.endpoint_progress_timeout), 1, 3600))
-    if endpoint.outbound_call_id:
-        variables["origination_uuid"] = inert(endpoint.outbound_call_id)
-    if endpoint.presence_id:
-        variables["presence_id"] = inert(endpoint.presence_id)
-    for name, value in (
-        ("origination_caller_id_name", endpoint.outbound_caller_id_name or endpoint.caller_id_name),
-        ("origination_caller_id_number", endpoint.outbound_caller_id_number or endpoint.caller_id_number),
-        ("origination_callee_id_name", endpoint.callee_id_name),
-        ("origination_callee_id_number", endpoint.callee_id_number),
-    ):
-        if value:
-            variables[name] = inert(value)
-    if endpoint.codecs:
-        variables["absolute_codec_string"] = inert(":".join(endpoint.codecs))
-    if endpoint.ignore_early_media:
-        variables["ignore_early_media"] = "true"
-    ccvs = {**command.custom_channel_vars, **endpoint.custom_channel_vars}
-    variables |= {f"ecallmgr_{variable_name(name)}": inert(str(value)) for name, value in ccvs.items()}
-    headers = {**command.custom_sip_headers, **endpoint.custom_sip_headers}
-    variables |= {f"sip_h_{variable_name(name)}": inert(str(value)) for name, value in headers.items()}
-    return Leg(_address(endpoint, around), variables)
-
-
-def _registered_address(endpoint: Endpoint) -> str | None:
-    if endpoint.invite_format in ("username", "contact", "endpoint") and endpoint.to_user and endpoint.to_realm:
-        return f"{endpoint.to_user}@{endpoint.to_realm}"
-    return None
-
-
-def _address(endpoint: Endpoint, around: Surroundings) -> str:
-    registered = _registered_address(endpoint)
-    if registered is not None:
-        contact = around.contacts.get(registered, "")
-        return contact if _CONTACT.fullmatch(contact) else "error/user_not_registered"
-    match endpoint.invite_format:
-        case "route" if endpoint.route:
-            route = endpoint.route
-            if route.startswith(("sip:", "sips:")):
-                return f"sofia/{endpoint.sip_interface or around.interface}/{route.partition(':')[2]}"
-            return route
-        case "loopback" if endpoint.route or endpoint.to_did:
-            return f"loopback/{endpoint.route or endpoint.to_did}/{around.context}"
-        case "e164" | "npan" | "1npan" | "strip_plus" | "forward" if endpoint.to_did and endpoint.to_ip:
-            number = inert(endpoint.to_did)
-            return f"sofia/{endpoint.sip_interface or around.interface}/{number}@{endpoint.to_ip}"
-    raise Untranslatable(
-        "bridge", f"an endpoint with invite_format {endpoint.invite_format!r} says nowhere where to go"
-    )
-
-
-def _terminators(terminators: Sequence[str] | None) -> dict[str, str]:
-    if terminators is None:
-        return {}
-    return {"playback_terminators": "".join(terminators) or "none"}
-
-
-def _file(name: str) -> str:
-    if not re.fullmatch(r"/?[A-Za-z0-9_./$\{\}-]{1,512}", name) or ".." in name or "${" in name.replace("$${", ""):
-        raise Untranslatable("record", f"{name[:80]!r} is no file name")
-    return name
-
-
-def _digits(digits: str) -> str:
-    if not re.fullmatch(r"[0-9A-Da-dWw*#]{1,128}", digits):
-        raise Untranslatable("dtmf", "digits are 0-9, A-D, * and #, up to 128")
-    return digits
-
-
-def _cause(cause: str) -> str:
-    if not re.fullmatch(r"[A-Z0-9_]{1,64}", cause):
-        raise Untranslatable("hangup", f"{cause[:60]!r} is no hangup cause")
-    return cause
-
-
-def _between(value: int, low: int, high: int) -> int:
-    return max(low, min(high, value))
-
-
-def _milliseconds(seconds: float) -> int:
-    return _between(int(seconds * 1000), 1, MAX_SECONDS * 1000)
-
-
-_TRANSLATIONS: Final[dict[type, Any]] = {
-    dialplan.Answer: _answer,
+_TRANSLATIONS: Final[dict[type, Translation]] = {
+    dialplan.Answer: _application("answer"),
     dialplan.Break: _break,
-    dialplan.Bridge: _bridge,
+    dialplan.Bridge: lambda command, leg, around: bridge(command, around),
     dialplan.Hangup: _hangup,
     dialplan.Hold: _hold,
     dialplan.Noop: _noop,
     dialplan.Park: _park,
     dialplan.Play: _play,
     dialplan.PlayAndCollectDigits: _collect,
-    dialplan.PlayStop: _stop_playing,
-    dialplan.Progress: _progress,
+    dialplan.PlayStop: _break,
+    dialplan.Progress: _application("pre_answer"),
+    dialplan.Queue: _queue,
     dialplan.Record: _record,
     dialplan.RecordCall: _record_call,
     dialplan.RecvDtmf: _recv_dtmf,
@@ -442,4 +311,5 @@ _TRANSLATIONS: Final[dict[type, Any]] = {
     dialplan.Sleep: _sleep,
     dialplan.Tones: _tones,
     dialplan.Tts: _speak,
+    dialplan.Unbridge: _unbridge,
 }

@@ -1,7 +1,7 @@
 """The store as any process sees it: the Store protocol, by messages to the store's actor.
 
 While the store's actor restarts a call waits and is made again. A write that was made again may find itself done: a
-conflict with exactly what was to be written is success.
+conflict with exactly what was to be written is success, and so is not finding what was to be removed.
 """
 
 from __future__ import annotations
@@ -11,10 +11,17 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from mirliton.actors.store.documents import Document
-from mirliton.actors.store.errors import Conflict, StoreError, StoreUnavailable
+from mirliton.actors.store.errors import (
+    AttachmentNotFound,
+    Conflict,
+    DatabaseNotFound,
+    DocumentNotFound,
+    StoreError,
+    StoreUnavailable,
+)
 from mirliton.actors.store.interface import UNSET, Attachment, BulkRow, ViewResult
 from mirliton.actors.store.server import STORE, StoreFault, StoreRequest
-from mirliton.runtime import Address, NoProc, ServerDied
+from mirliton.runtime import Address, CallTimeout, MailboxFull, NoProc, ServerDied
 
 ATTEMPTS: Final = 8
 FIRST_PAUSE: Final = 0.02
@@ -48,7 +55,11 @@ class StoreClient:
         return bool(await self._ask("create_database", db))
 
     async def delete_database(self, db: str) -> None:
-        await self._ask("delete_database", db)
+        try:
+            await self._ask("delete_database", db)
+        except DatabaseNotFound as error:
+            if not _was_retried(error):
+                raise
 
     async def databases(self, prefix: str = "") -> list[str]:
         found: list[str] = await self._ask("databases", prefix)
@@ -66,20 +77,35 @@ class StoreClient:
         try:
             rev: str = await self._ask("put", db, doc)
         except Conflict as conflict:
-            if not getattr(conflict, "retried", False):
+            if not _was_retried(conflict):
                 raise
-            there = await self.get(db, doc["_id"])
-            if {**there, "_rev": None} != {**doc, "_rev": None}:
+            [there] = await self.get_many(db, [doc["_id"]])
+            found = _revision_if_same(there, doc)
+            if found is None:
                 raise
-            rev = there["_rev"]
+            rev = found
         return rev
 
     async def bulk(self, db: str, docs: Sequence[Document]) -> list[BulkRow]:
-        rows: list[BulkRow] = await self._ask("bulk", db, list(docs))
-        return rows
+        answer, retried = await self._ask_twice("bulk", db, list(docs))
+        rows: list[BulkRow] = answer
+        if not retried or all(row.error != "conflict" for row in rows):
+            return rows
+        there = await self.get_many(db, [doc["_id"] for doc in docs])
+        mended = []
+        for row, doc, found in zip(rows, docs, there, strict=True):
+            rev = _revision_if_same(found, doc) if row.error == "conflict" else None
+            mended.append(row if rev is None else BulkRow(row.id, rev=rev))
+        return mended
 
     async def delete(self, db: str, id: str, rev: str) -> str:
-        gone: str = await self._ask("delete", db, id, rev)
+        """As the store. Where the actor restarted in the middle the tombstone's revision is not known: `rev` it is."""
+        try:
+            gone: str = await self._ask("delete", db, id, rev)
+        except (DocumentNotFound, Conflict) as error:
+            if not _was_retried(error) or await self.get_many(db, [id]) != [None]:
+                raise
+            gone = rev
         return gone
 
     async def all_docs(
@@ -152,7 +178,12 @@ class StoreClient:
     async def put_attachment(
         self, db: str, id: str, name: str, content_type: str, data: bytes | bytearray, rev: str | None = None
     ) -> str:
-        made: str = await self._ask("put_attachment", db, id, name, content_type, data, rev)
+        try:
+            made: str = await self._ask("put_attachment", db, id, name, content_type, bytes(data), rev)
+        except Conflict as conflict:
+            if not _was_retried(conflict) or not await self._has_attachment(db, id, name, content_type, data):
+                raise
+            made = (await self.get(db, id))["_rev"]
         return made
 
     async def get_attachment(self, db: str, id: str, name: str) -> Attachment:
@@ -160,16 +191,37 @@ class StoreClient:
         return found
 
     async def delete_attachment(self, db: str, id: str, name: str, rev: str) -> str:
-        made: str = await self._ask("delete_attachment", db, id, name, rev)
+        try:
+            made: str = await self._ask("delete_attachment", db, id, name, rev)
+        except (AttachmentNotFound, Conflict) as error:
+            there = await self.get(db, id) if _was_retried(error) else {}
+            if not there or name in there.get("_attachments", {}):
+                raise
+            made = there["_rev"]
         return made
 
+    async def _has_attachment(self, db: str, id: str, name: str, content_type: str, data: bytes | bytearray) -> bool:
+        try:
+            found = await self.get_attachment(db, id, name)
+        except (AttachmentNotFound, DocumentNotFound):
+            return False
+        return found.data == data and found.content_type == content_type
+
     async def _ask(self, operation: str, *args: Any, **options: Any) -> Any:
+        answer, _ = await self._ask_twice(operation, *args, **options)
+        return answer
+
+    async def _ask_twice(self, operation: str, *args: Any, **options: Any) -> tuple[Any, bool]:
+        """The answer, and whether the question was asked more than once."""
         request = StoreRequest(operation, args, {key: value for key, value in options.items() if value is not UNSET})
         pause = FIRST_PAUSE
         retried = False
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 answer = await self._caller.call(STORE, request, timeout=TIMEOUT)
+            except (CallTimeout, MailboxFull) as error:
+                # Whether it was done is not known; asking again at once would only add to what waits.
+                raise StoreUnavailable("store", str(error)) from error
             except (NoProc, ServerDied) as error:
                 if attempt == ATTEMPTS:
                     raise StoreUnavailable("store", str(error)) from error
@@ -178,13 +230,26 @@ class StoreClient:
                 pause = min(pause * 2, 1.0)
                 continue
             if not isinstance(answer, StoreFault):
-                return answer
+                return answer, retried
             raise _marked(answer.error(), retried)
         raise AssertionError("unreachable")
 
     async def _pause(self, seconds: float) -> None:
         sleep = getattr(self._caller, "sleep", None)
         await (sleep(seconds) if sleep is not None else asyncio.sleep(seconds))
+
+
+def _was_retried(error: StoreError) -> bool:
+    return bool(getattr(error, "retried", False))
+
+
+def _revision_if_same(there: Document | None, doc: Document) -> str | None:
+    """The revision of what is there, if it is what was to be written."""
+    if there is None:
+        # A document that was to be deleted, and is.
+        return str(doc.get("_rev", "")) if doc.get("_deleted") else None
+    same = {**there, "_rev": None} == {**doc, "_rev": None}
+    return str(there["_rev"]) if same else None
 
 
 def _marked(error: StoreError, retried: bool) -> StoreError:
