@@ -247,13 +247,29 @@ class Call(GenServer):
         self.controller = None
         self.controller_ref = None
 
+    def _find_controller(self) -> None:
+        """This process is new: its controller may be at work, may be lost, or there is none yet."""
+        if self._adopt():
+            return
+        if self.checkpoint:
+            self._set_timer("controller", CONTROLLER_GRACE)
+        elif self.commands.current is None:
+            self._route()
+
+    def _adopt(self) -> bool:
+        """Whoever is at work has attached to a predecessor of this process, and need not do so again."""
+        found = self.whereis(executor_name(self.call_id)) is not None
+        if found:
+            self._follow(executor_name(self.call_id))
+        return found
+
     def _call_for_controller(self) -> None:
         """The controller is gone and did not come back: have the callflow application start another."""
         if self.controller is not None or self.leg is None or (self.ended and not self._is_needed()):
             return
-        if self.whereis(executor_name(self.call_id)) is None:
+        if not self._adopt():
             self.cast(ROUTER, self._win())
-        self._set_timer("controller", ROUTE_TIMEOUT)
+            self._set_timer("controller", ROUTE_TIMEOUT)
 
     def _is_needed(self) -> bool:
         """Whether, after the call's end, a controller is at work, or one died at it and another has to finish it."""
@@ -502,12 +518,10 @@ class Call(GenServer):
         self._tell_attaching()
         if self.commands.current is None:
             self.commands.next()
+        if first and self.controller is None:
+            self._find_controller()
         if self.commands.current is not None:
             self._continue(self.commands.current, seen, doubtful)
-        elif first and self.controller is None and not self.checkpoint:
-            self._route()
-        elif first and self.controller is None:
-            self._set_timer("controller", CONTROLLER_GRACE)
         self._flush()
 
     def _continue(self, command: Command, seen: Snapshot, doubtful: bool) -> None:

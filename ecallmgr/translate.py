@@ -120,11 +120,11 @@ def _without_escapes(pattern: str) -> str:
     """The same pattern without a backslash, which the switch's parsers would take for an escape of their own."""
     made = []
     in_class = False
-    for token in re.findall(r"\\.|.", pattern):
-        if token in "[]":
-            in_class = token == "["
-        plain = {"\\d": "0-9"}.get(token, token.removeprefix("\\"))
-        made.append(f"[{plain}]" if token.startswith("\\") and not in_class else plain)
+    for piece in re.findall(r"\\.|.", pattern):
+        if piece in "[]":
+            in_class = piece == "["
+        plain = {"\\d": "0-9"}.get(piece, piece.removeprefix("\\"))
+        made.append(f"[{plain}]" if piece.startswith("\\") and not in_class else plain)
     return "".join(made)
 
 

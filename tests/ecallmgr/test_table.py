@@ -100,7 +100,7 @@ def test_an_inferred_end_of_a_leg_of_which_nothing_is_known():
 
 def test_every_field_of_a_record_that_a_leg_can_tell_is_in_an_inferred_one():
     texts = {field.name for field in fields(ChannelCreated) if field.type == "str | None"}
-    told = {name: "x" for name in texts & leg_fields({}).keys()}
+    told = dict.fromkeys(texts & leg_fields({}).keys(), "x")
     _, report = Row("fs1", replace(leg(), **told)).vanished("NORMAL_UNSPECIFIED", NOW)
     inferred = {"channel_state", "channel_call_state", "channel_answer_state"}
     for field in fields(CdrReport):

@@ -8,8 +8,9 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 
+from mirliton.ecallmgr.simulator import Late
 from scenarios import ANSWERED, BUSY, CANCELLED, MENU, NO_ANSWER, RING_GROUP, UNKNOWN_NUMBER, VOICEMAIL, Scenario
-from world import World, causes
+from world import PATIENCE, World, causes
 
 MIXED: Sequence[Scenario] = (ANSWERED, BUSY, CANCELLED, MENU, NO_ANSWER, RING_GROUP, UNKNOWN_NUMBER, VOICEMAIL)
 
@@ -17,9 +18,19 @@ MIXED: Sequence[Scenario] = (ANSWERED, BUSY, CANCELLED, MENU, NO_ANSWER, RING_GR
 class Mixture:
     """`number` calls, all kinds in turn, placed at about `rate` a second, by a seed."""
 
-    def __init__(self, world: World, number: int, *, rate: float, seed: int, kinds: Sequence[Scenario] = MIXED) -> None:
+    def __init__(
+        self,
+        world: World,
+        number: int,
+        *,
+        rate: float,
+        seed: int,
+        kinds: Sequence[Scenario] = MIXED,
+        patience: float = PATIENCE,
+    ) -> None:
         self.world = world
         self.rate = rate
+        self.patience = patience
         self._chance = random.Random(seed)
         self.calls: dict[str, Scenario] = {
             str(uuid.UUID(int=self._chance.getrandbits(128), version=4)): kinds[index % len(kinds)]
@@ -41,8 +52,8 @@ class Mixture:
     async def _one(self, call_id: str, scenario: Scenario) -> None:
         self.up.append(call_id)
         try:
-            call, *_ = await scenario.run(self.world, call_id)
-        except TimeoutError as late:
+            call, *_ = await scenario.run(self.world, call_id, self.patience)
+        except (TimeoutError, Late) as late:
             self.wrong.append(f"{scenario} {call_id}: {late or 'a stage was not reached in time'}")
         else:
             if call.cause != scenario.ends:
@@ -71,8 +82,8 @@ class Mixture:
         await self._check_messages()
 
     async def _check_messages(self) -> None:
-        """No message is lost. One whose executor and whose call's actor both died with the end of the call is not finished:
-        where it was went with the leg. It is fetched when somebody next looks into the mailbox."""
+        """No message is lost. One whose executor and whose call's actor both died with the end of the call is not
+        finished: where it was went with the leg. It is fetched when somebody next looks into the mailbox."""
         left = sum(scenario.messages for scenario in self.calls.values())
         found = await self.world.messages(of=left, within=3.0)
         assert len(found.heard) + len(found.unfinished) == left, f"{len(found.heard)} of {left} messages"

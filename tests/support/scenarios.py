@@ -19,7 +19,8 @@ from watched_switch import Headers, WatchedSwitch
 from world import PATIENCE, World
 
 Legs = Counter[tuple[str, str]]
-Drive = Callable[[RemoteCall, WatchedSwitch], Awaitable[None]]
+Drive = Callable[[RemoteCall, WatchedSwitch, float], Awaitable[None]]
+"""What a caller does whom no script can play. The number is the real seconds that anything may take."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ GONE: Final = Stage("gone", "CHANNEL_DESTROY")
 
 @dataclass(frozen=True)
 class Scenario:
-    """`ends` is the cause of the caller's own leg, `legs` how all legs of it end, by (direction, cause), in the records.
+    """`ends` is the cause of the caller's own leg, `legs` how all its legs end, by (direction, cause), in the records.
 
     As in Kazoo the record of a caller whom nobody answered says why the last one rung did not.
     """
@@ -77,38 +78,41 @@ class Scenario:
         """The legs of it and of what is beside it."""
         return Counter(self.legs) + (self.beside.expected if self.beside is not None else Counter())
 
-    async def run(self, world: World, uuid: str | None = None) -> list[RemoteCall]:
-        """Place the call and see it to its end, whatever that is; the calls it took, this one first."""
+    async def run(self, world: World, uuid: str | None = None, patience: float = PATIENCE) -> list[RemoteCall]:
+        """Place the call and see it to its end, whatever that is; the calls it took, this one first.
+
+        Raises Late or TimeoutError when it does not end within `patience` seconds.
+        """
         others = []
         if self.beside is not None:
             await world.counts_no_calls(self.tenant)
             other = await world.place(self.beside.caller, self.beside.number, tenant=self.tenant)
-            await other.wait_bridged(PATIENCE)
+            await other.wait_bridged(patience)
             others.append(other)
         call = await world.place(self.caller, self.number, tenant=self.tenant, script=self.script, uuid=uuid)
         if self.drive is not None:
-            await self.drive(call, world.switch)
-        await call.wait_ended(PATIENCE)
+            await self.drive(call, world.switch, patience)
+        await call.wait_ended(patience)
         for other in others:
             other.hang_up()
-            await other.wait_ended(PATIENCE)
+            await other.wait_ended(patience)
         return [call, *others]
 
 
-async def cancel_while_it_rings(call: RemoteCall, switch: WatchedSwitch) -> None:
-    await _reaches(switch, call, Stage("rings", "CHANNEL_PROGRESS", called=True))
+async def cancel_while_it_rings(call: RemoteCall, switch: WatchedSwitch, patience: float) -> None:
+    await _reaches(switch, call, Stage("rings", "CHANNEL_PROGRESS", called=True), patience)
     await sleep(switch.clock, 0.3)
     call.cancel()
 
 
-async def speak_after_the_beep(call: RemoteCall, switch: WatchedSwitch) -> None:
-    await _reaches(switch, call, RECORDING)
+async def speak_after_the_beep(call: RemoteCall, switch: WatchedSwitch, patience: float) -> None:
+    await _reaches(switch, call, RECORDING, patience)
     await sleep(switch.clock, 5.0)
     call.hang_up()
 
 
-async def _reaches(switch: WatchedSwitch, call: RemoteCall, stage: Stage) -> None:
-    await switch.happened(lambda event, headers: stage.is_reached(call.uuid, event, headers), PATIENCE)
+async def _reaches(switch: WatchedSwitch, call: RemoteCall, stage: Stage, patience: float) -> None:
+    await switch.happened(lambda event, headers: stage.is_reached(call.uuid, event, headers), patience)
 
 
 async def strike(switch: WatchedSwitch, call_id: str, stage: Stage, blow: Callable[[], object], after: float) -> None:

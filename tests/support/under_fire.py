@@ -1,4 +1,4 @@
-"""Calls under fire: a world, many calls at once, and a killer at work all the while; at the end nothing may be wrong."""
+"""Calls under fire: a world, many calls at once, and a killer at work meanwhile; at the end nothing may be wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from killing import Killer
 from mixture import Mixture
-from world import World, a_world
+from world import PATIENCE, World, a_world
 
 Trouble = Callable[[World], Awaitable[None]]
 """What else goes wrong meanwhile; cancelled when the calls have ended."""
@@ -25,10 +25,11 @@ async def under_fire(
     kills_per_second: float,
     trouble: Trouble | None = None,
     speed: float = 20.0,
+    patience: float = PATIENCE,
 ) -> Counter[str]:
     """Run it; which kinds were killed how often. Raises AssertionError with whatever is wrong afterwards."""
     async with a_world(folder, speed=speed) as world:
-        mixture = Mixture(world, calls, rate=placed_per_second, seed=seed)
+        mixture = Mixture(world, calls, rate=placed_per_second, seed=seed, patience=patience)
         killer = Killer(world.node, lambda: mixture.up, kills=kills, rate=kills_per_second, seed=seed)
         beside = [asyncio.create_task(killer.run())]
         if trouble is not None:

@@ -166,7 +166,7 @@ class World:
         assert await eventually(whole, within), "\n".join(complaints)
 
     async def is_quiet(self, within: float = PATIENCE) -> None:
-        """Nothing is left of calls that have ended, neither here nor on the switch; raises AssertionError with what is."""
+        """Nothing is left of calls that have ended, here or on the switch; raises AssertionError with what is."""
         complaints: list[str] = []
 
         async def quiet() -> bool:

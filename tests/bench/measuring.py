@@ -1,0 +1,27 @@
+"""Figures from times, sizes and counts."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+Figures = dict[str, float]
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The value below which so many per cent of the values lie (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def spread(values: Sequence[float], scale: float, prefix: str = "") -> Figures:
+    """Median and 99th percentile of durations in seconds, in another unit."""
+    return {f"{prefix}p50": percentile(values, 50) * scale, f"{prefix}p99": percentile(values, 99) * scale}
+
+
+def resident() -> int:
+    """Bytes of memory that this OS process holds now, after a collection."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
