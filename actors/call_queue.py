@@ -24,6 +24,14 @@ MOST_CALLERS: Final = 8
 RESTING: Final = frozenset({"", "export", "multiset", "park", "set"})
 """What `current_application` says of a leg that runs none of our commands."""
 
+_GONE: Final = ("no such channel", "invalid session", "cannot locate session")
+"""What a switch says to commands for a leg that it does not have."""
+
+
+def says_gone(refusal: str) -> bool:
+    """Whether a switch refused because it has no such leg."""
+    return any(words in refusal.lower() for words in _GONE)
+
 
 def progress(command_id: str, seen: Snapshot) -> Literal["done", "running", "noted", "unknown"]:
     """How far a command has come, by a look at its leg. `noted`: the switch has heard of it and does not do it now."""

@@ -1,12 +1,109 @@
-"""What a call asks whoever routes calls."""
+"""Where a new call goes: whoever routes calls is asked, and the answer is noted on the channel."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-from mirliton.actors.kapi.route import RouteReq
-from mirliton.actors.switching import as_variable, call_name
+from mirliton.actors.call_queue import Command, says_gone
+from mirliton.actors.kapi.dialplan import Hangup, Respond
+from mirliton.actors.kapi.route import RouteReq, RouteResp
+from mirliton.actors.switching import (
+    CHANNELS,
+    ROUTER,
+    Accepted,
+    Execute,
+    LegOwned,
+    Refused,
+    SetVariables,
+    as_variable,
+    call_name,
+)
+
+if TYPE_CHECKING:
+    from mirliton.actors.call import Call
+
+ROUTE_TIMEOUT: Final = 3.0
+"""Seconds a routing question may take (Kazoo: a route_win within 3 s)."""
+ROUTE_ATTEMPTS: Final = 5
+"""How often a new call is offered before it is refused: the callflow application may be restarting."""
+ROUTE_PAUSE: Final = 0.25
+"""Seconds before it is offered again; each time as many more."""
+
+
+class Routing:
+    """The question of one call."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.attempts = 0
+
+    def ask(self) -> None:
+        """Ask, unless somebody has the call already."""
+        call = self._call
+        if not self._open:
+            return
+        self.attempts += 1
+        request = route_request(call.switch, call.leg, call.custom_channel_vars)
+        call.background(call.call(ROUTER, request, timeout=ROUTE_TIMEOUT), ("route", None))
+
+    def answered(self, answer: Any, error: Any) -> None:
+        """Whoever routes has answered, or cannot."""
+        if not self._open:
+            return
+        match answer:
+            case RouteResp(method="park"):
+                self._note(answer.custom_channel_vars)
+            case RouteResp(method="error"):
+                self._refuse(answer.route_error_code or 604, answer.route_error_message or "")
+            case _ if self.attempts < ROUTE_ATTEMPTS:
+                self._call.log.info("route_retried", attempt=self.attempts, error=str(error or answer))
+                self._call.set_timer("route", ROUTE_PAUSE * self.attempts)
+            case _:
+                self._refuse(604, "no available handlers")
+
+    def noted(self, answer: Any) -> None:
+        """Only when the channel itself says whose call it is may anybody act on it: its record depends on it."""
+        call = self._call
+        if not self._open:
+            return
+        match answer:
+            case Accepted():
+                call.send(CHANNELS, LegOwned(call.call_id, call.custom_channel_vars))
+                call.cast(ROUTER, call.win())
+                call.set_timer("controller", ROUTE_TIMEOUT)
+            case Refused(text=text) if not says_gone(text):
+                call.log.error("route_not_usable", error=text)
+                self._refuse(500, "no usable route")
+            case Refused():
+                call.look()
+            case _:
+                call.set_timer("route", ROUTE_PAUSE)
+
+    @property
+    def _open(self) -> bool:
+        return not self._call.ended and self._call.controller.address is None
+
+    def _note(self, channel_vars: Mapping[str, Any]) -> None:
+        call = self._call
+        call.custom_channel_vars = {**call.custom_channel_vars, **channel_vars}
+        try:
+            variables = noted_variables(channel_vars)
+        except ValueError as error:
+            call.log.error("route_not_usable", error=str(error))
+            self._refuse(500, "no usable route")
+            return
+        call.ask_switch(SetVariables(call.call_id, variables), "noted")
+
+    def _refuse(self, code: int, text: str) -> None:
+        call_id = self._call.call_id
+        command: Any
+        if self._call.answered:
+            command = Hangup(call_id=call_id, hangup_cause="NO_ROUTE_DESTINATION", insert_at="now")
+        else:
+            command = Respond(call_id=call_id, response_code=code, response_message=text or None, insert_at="now")
+        self._call.log.info("call_refused", code=code, text=text)
+        self._call.at_once.give(Command(Execute("", command)))
 
 
 def route_request(switch: str, leg: Any, channel_vars: Mapping[str, Any]) -> RouteReq:

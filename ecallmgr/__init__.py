@@ -1,14 +1,27 @@
 """The switch side: it speaks with FreeSWITCH and knows who is on the phone.
 
-app.py             the supervision tree
-connection.py      one switch: commands out, events in
-esl/               the event socket (framing, events, commands, the sockets in their own thread)
-mapping.py         FreeSWITCH's headers in Kazoo's words
-translate.py       Kazoo's commands in FreeSWITCH's terms
-channels.py row.py the channel table
-registrations.py   where phones are
-switch_http.py     leg records and media over HTTP
-simulator/         a switch for tests, demonstrations and benchmarks
+app.py               the supervision tree
+
+commands out         connection.py      one switch: commands out, events in
+                     sockets.py         its two event sockets
+                     switch_commands.py what is sent for what is asked
+                     translate.py       Kazoo's commands in FreeSWITCH's terms …
+                     dialling.py        … bridges
+                     media.py           … media names
+                     plan.py            what a translation is made of
+events in            mapping.py         FreeSWITCH's headers in Kazoo's words
+                     call_events.py     its events as Kazoo's call events
+                     leg_record.py      a leg's record, from its last event or as the switch posts it
+who is on the phone  channels.py        the channel table: its actor
+                     table.py row.py    the rows
+                     queries.py         Kazoo's questions
+                     records.py         ended legs are reported until they are stored
+                     call_keeper.py     calls have their actors
+where phones are     registrations.py
+HTTP                 switch_http.py     leg records and media
+
+esl/                 the event socket (framing, events, commands, the sockets in their own thread)
+simulator/           a switch for tests, demonstrations and benchmarks
 """
 
 if __name__ != "mirliton.ecallmgr":

@@ -8,11 +8,9 @@ ecallmgr_fs_channels.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
 from typing import Any, Final
 
 from mirliton.actors.account import CallReleased, account_name
-from mirliton.actors.call import Call
 from mirliton.actors.kapi.call import (
     CallEvent,
     ChannelAnswered,
@@ -26,11 +24,7 @@ from mirliton.actors.kapi.call import (
 from mirliton.actors.kapi.cdr import CdrReport
 from mirliton.actors.kapi.channels import ChannelStatusReq, QueryAccountChannelsReq
 from mirliton.actors.switching import (
-    CALLS,
-    CDR,
     CHECKPOINT_VARIABLE,
-    CdrRefused,
-    CdrStored,
     Dump,
     LegAdmitted,
     LegEvent,
@@ -48,11 +42,12 @@ from mirliton.actors.switching import (
     call_name,
     switch_name,
 )
+from mirliton.ecallmgr.call_keeper import CallKeeper
 from mirliton.ecallmgr.queries import answer
+from mirliton.ecallmgr.records import Records
 from mirliton.ecallmgr.row import Row
 from mirliton.ecallmgr.table import Table
 from mirliton.runtime import Address, Completed, Continue, Down, From, GenServer, NoReply, Ref, Reply, TimerFired
-from mirliton.supervisors import Refused, StartChild, Tree, worker
 
 AUDIT_EVERY: Final = 10.0
 """Seconds between comparisons of the table with each switch's list."""
@@ -61,40 +56,6 @@ READ_GRACE: Final = 4.0
 """Seconds after the start in which accounts wait for a switch that cannot be read."""
 VANISH_GRACE: Final = 1.0
 """Seconds in which a leg's last event may still come when the switch has the leg no more."""
-REPORTS_AT_ONCE: Final = 256
-REPORT_RETRY: Final = 1.0
-"""Pause before a record is reported again; each time it doubles."""
-REPORT_RETRY_MOST: Final = 30.0
-ENDED_KEPT: Final = 50_000
-"""Ended legs whose record is not stored yet; of more, only the switch's own record (leg_record.py) is left."""
-CALLS_GRACE: Final = 0.05
-REVIVALS: Final = 3
-"""How often, between two audits, a call's actor is started again at once when its own supervisor is gone as well."""
-
-
-def call_tree(switch: str, call_id: str) -> Tree:
-    """A call's own small supervisor: what goes wrong in one call costs that call its actor and nothing else.
-
-    Five restarts in ten seconds: each costs a fraction of a millisecond; a sixth means that this call cannot be helped
-    here, and the audit starts it afresh.
-    """
-    return Tree(
-        "one_for_one",
-        [
-            worker(
-                Call,
-                switch,
-                call_id,
-                name=call_name(call_id),
-                keep_mail=True,
-                restart="transient",
-                significant=True,
-            )
-        ],
-        intensity=5,
-        period=10.0,
-        auto_shutdown="any_significant",
-    )
 
 
 class Channels(GenServer):
@@ -114,17 +75,9 @@ class Channels(GenServer):
         self.held: list[tuple[Any, From]] = []
         self.suspects: dict[str, frozenset[str]] = {}
         """Legs on which table and switch did not agree at the last comparison."""
-        self.to_report: deque[str] = deque()
-        self.reporting: dict[str, CdrReport] = {}
-        self.starting: set[str] = set()
+        self.records = Records(self, self.table)
+        self.calls = CallKeeper(self, self.table)
         self.repaired = 0
-        self.unreported = 0
-        self.calls_ref: Ref | None = None
-        self.actors: dict[Ref, str] = {}
-        """The calls whose actors are monitored, by monitor."""
-        self.monitored: set[str] = set()
-        self.revived: Counter[str] = Counter()
-        """How often calls' actors were started again since the last audit."""
         self.watchers: dict[Ref, Address] = {}
         return NoReply(then=Continue())
 
@@ -132,13 +85,13 @@ class Channels(GenServer):
         return {
             "legs": len(self.table) - self.table.ended,
             "ended": self.table.ended,
-            "reporting": len(self.reporting),
+            "reporting": self.records.under_way,
             "repaired": self.repaired,
-            "unreported": self.unreported,
+            "unreported": self.records.left,
         }
 
     def handle_continue(self, argument: Any) -> None:
-        self.calls_ref = self.monitor(CALLS)
+        self.calls.watch()
         self._audit_all()
         self.start_timer(READ_GRACE, "read")
 
@@ -193,42 +146,27 @@ class Channels(GenServer):
             case Completed(tag=("audit", switch, thorough), value=value, error=error):
                 self._audited(switch, thorough, value, error)
             case Completed(tag=("report", uuid), value=value, error=error):
-                self._reported(uuid, value if error is None else error)
+                self.records.answered(uuid, value if error is None else error)
             case Completed(tag=("call", uuid), value=value, error=error):
-                self.starting.discard(uuid)
-                if error is not None or isinstance(value, Refused):
-                    self.log.warning("call_not_started", call_id=uuid, error=str(error or value))
-                else:
-                    self._watch_call(uuid)
+                self.calls.started(uuid, value, error)
             case TimerFired(message="audit"):
-                self.revived.clear()
+                self.calls.forgive()
                 self._audit_all()
             case TimerFired(message="read"):
                 self._read(*self.unread)
             case TimerFired(message=("report", uuid)):
-                self.to_report.append(uuid)
-                self._report_next()
+                self.records.report(uuid)
             case TimerFired(message=("vanished", uuid)):
                 row = self.table.get(uuid)
                 if row is not None and not row.ended:
                     self._vanished(row, "NORMAL_UNSPECIFIED")
             case TimerFired(message="calls"):
-                self.calls_ref = self.monitor(CALLS)
-                for row in self.table.up():
-                    if row.controlled:
-                        self._ensure_call(row)
-            case Down(ref=ref) if ref == self.calls_ref:
-                # All calls' actors died with their supervisor; it comes back at once, and so must they.
-                self.start_timer(CALLS_GRACE, "calls")
-            case Down(ref=ref) if ref in self.actors:
-                # Its own supervisor has it back at once, unless that is gone too.
-                uuid = self.actors.pop(ref)
-                self.monitored.discard(uuid)
-                self.start_timer(CALLS_GRACE, ("call", uuid))
-            case Down(ref=ref):
-                self.watchers.pop(ref, None)
+                self.calls.restore()
             case TimerFired(message=("call", uuid)):
-                self._revive(uuid)
+                self.calls.revive(uuid)
+            case Down(ref=ref):
+                if not self.calls.is_down(ref):
+                    self.watchers.pop(ref, None)
             case _:
                 super().handle_info(message)
 
@@ -248,7 +186,7 @@ class Channels(GenServer):
         if isinstance(news, LegEvent):
             self._event(row, news.event)
         elif row.controlled:
-            self._ensure_call(row)
+            self.calls.ensure(row)
 
     def _row(self, switch: str, leg: Any, run: str = "") -> Row:
         row = self.table.get(leg.call_id)
@@ -292,7 +230,7 @@ class Channels(GenServer):
         elif row.ended:
             if row.provisional and report is not None:
                 row.report = report
-                self._report(row)
+                self.records.report(row.uuid)
             return
         else:
             row.learn(event, news.run)
@@ -309,16 +247,8 @@ class Channels(GenServer):
         row.report = report
         if row.account_id is not None and row.leg.call_direction == "inbound":
             self.cast(account_name(row.account_id), CallReleased(row.uuid))
-        name = call_name(row.uuid)
-        if self.whereis(name) is None:
-            # Its actor died with its supervisor just now; it will not be started again.
-            self.node.registry.release(name)
-        if self.table.ended > ENDED_KEPT:
-            self.unreported += 1
-            self.log.error("record_left_to_the_switch", call_id=row.uuid, kept=ENDED_KEPT)
-            self.table.remove(row)
-            return
-        self._report(row)
+        self.calls.release(row.uuid)
+        self.records.take(row)
 
     def _doubt(self, row: Row) -> None:
         """The switch has it no more; its last event may be on its way."""
@@ -332,38 +262,6 @@ class Channels(GenServer):
         if self.whereis(call_name(row.uuid)) is not None:
             self.send(call_name(row.uuid), LegEvent(row.switch, event, run=row.run))
         self._end(row, report)
-
-    # Its record
-
-    def _report(self, row: Row) -> None:
-        self.to_report.append(row.uuid)
-        self._report_next()
-
-    def _report_next(self) -> None:
-        while self.to_report and len(self.reporting) < REPORTS_AT_ONCE:
-            row = self.table.get(self.to_report.popleft())
-            if row is not None and row.report is not None and row.uuid not in self.reporting:
-                self.reporting[row.uuid] = row.report
-                self.background(self.call(CDR, row.report, timeout=30.0), ("report", row.uuid))
-
-    def _reported(self, uuid: str, answer: Any) -> None:
-        reported = self.reporting.pop(uuid, None)
-        row = self.table.get(uuid)
-        if row is None:
-            pass
-        elif not isinstance(answer, CdrStored | CdrRefused):
-            pause = min(REPORT_RETRY * 2**row.attempts, REPORT_RETRY_MOST)
-            row.attempts += 1
-            self.log.info("record_reported_again", call_id=uuid, answer=str(answer), pause=pause)
-            self.start_timer(pause, ("report", uuid))
-        elif row.report is reported:
-            if isinstance(answer, CdrRefused):
-                self.log.error("record_refused", call_id=uuid, reason=answer.reason)
-            self.table.remove(row)
-        else:
-            # What had been inferred is stored; the switch's own word came meanwhile.
-            self.to_report.append(uuid)
-        self._report_next()
 
     # The switches
 
@@ -432,20 +330,13 @@ class Channels(GenServer):
         self._read(switch)
         for row in self.table.on(switch):
             if row.controlled and row.uuid in listed:
-                self._ensure_call(row)
+                self.calls.ensure(row)
                 if thorough or repairs:
                     self.cast(call_name(row.uuid), Recheck())
-        self._release_names()
+        if not self.unread:
+            self.calls.release_all()
         if switch in self.missed:
             self._audit(switch)
-
-    def _release_names(self) -> None:
-        """An actor that died with its supervisor after its leg's end has no successor: nobody shall wait for one."""
-        if self.unread:
-            return
-        for name in self.node.registry.parked():
-            if name.kind == "call" and ((row := self.table.get(name.key)) is None or row.ended):
-                self.node.registry.release(name)
 
     def _read(self, *switches: str) -> None:
         """These switches have been read, or take too long."""
@@ -469,30 +360,6 @@ class Channels(GenServer):
                 if row_gone is not None:
                     self._doubt(row_gone)
         return False
-
-    def _watch_call(self, uuid: str) -> None:
-        if uuid not in self.monitored:
-            self.monitored.add(uuid)
-            self.actors[self.monitor(call_name(uuid))] = uuid
-
-    def _revive(self, uuid: str) -> None:
-        """A call's actor has died: have it back, unless its supervisor has. Too often, and the audit does it."""
-        row = self.table.get(uuid)
-        if row is None or row.ended:
-            return
-        if self.whereis(call_name(uuid)) is not None:
-            self._watch_call(uuid)
-        elif self.revived[uuid] < REVIVALS:
-            self.revived[uuid] += 1
-            self._ensure_call(row)
-
-    def _ensure_call(self, row: Row) -> None:
-        if self.whereis(call_name(row.uuid)) is not None:
-            self._watch_call(row.uuid)
-        elif row.uuid not in self.starting:
-            self.starting.add(row.uuid)
-            start = StartChild([call_tree(row.switch, row.uuid)])
-            self.background(self.call(CALLS, start, timeout=10.0), ("call", row.uuid))
 
 
 _INTRODUCING: Final = (ChannelCreated, ChannelAnswered, ChannelBridged)

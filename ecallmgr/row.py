@@ -34,8 +34,8 @@ class Row:
     ended: bool = False
     report: CdrReport | None = None
     """Once it has ended: the record that is to be stored."""
-    attempts: int = 0
-    """How often that failed."""
+    pause: float = 0.0
+    """Seconds before that was tried again last."""
 
     @property
     def uuid(self) -> str:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from scenarios import SCENARIOS, VOICEMAIL, Scenario, Stage, strike
+from scene import causes
 from targets import TARGETS, Target
-from world import World, a_world, causes
+from world import World, a_world
 
 DELAYS = (0.0, 0.002, 0.02)
 """Real seconds from a stage to the kill: before the node has heard of it, while it hears, and after."""
@@ -44,7 +45,7 @@ async def test_a_message_that_was_left_can_be_fetched(a_small_world: World) -> N
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.chaos) for seed in (2, 3, 4))])
 async def test_no_single_kill_at_any_stage_changes_how_a_call_ends(seed: int, tmp_path: Path) -> None:
     """Every kind of process, at every stage of every kind of call: some six hundred calls with one kill each.
 

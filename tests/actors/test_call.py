@@ -6,17 +6,11 @@ import pytest
 
 from fake_switch import LEG
 from mirliton.actors import call as module
-from mirliton.actors.call import (
-    CONTROLLER_GRACE,
-    LINGER,
-    LINGER_CONTROLLED,
-    MOST_AT_ONCE,
-    RECHECK_EVERY,
-    ROUTE_ATTEMPTS,
-    ROUTE_TIMEOUT,
-    SETTLE_AFTER,
-)
+from mirliton.actors.call import CONTROLLER_GRACE, LINGER, LINGER_CONTROLLED, RECHECK_EVERY
+from mirliton.actors.call_at_once import MOST_AT_ONCE
+from mirliton.actors.call_commands import SETTLE_AFTER
 from mirliton.actors.call_queue import MOST_WAITING
+from mirliton.actors.call_routing import ROUTE_ATTEMPTS, ROUTE_TIMEOUT
 from mirliton.actors.kapi import dialplan as kz
 from mirliton.actors.kapi.call import ChannelAnswered, ChannelCreated, ChannelDestroyed, DtmfReceived
 from mirliton.actors.kapi.route import RouteReq, RouteResp

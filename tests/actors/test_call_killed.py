@@ -112,11 +112,13 @@ class Router(GenServer):
             self.spawn(Controller, self.told, name=executor_name(LEG))
 
 
-async def run(at: int, how: str) -> tuple[list[str], dict[str, str], list[str], int]:
+async def run(at: int, how: str, **switch: float) -> tuple[list[str], dict[str, str], list[str], int]:
     """What was begun, what came of each command, what was doubled, and how many messages there were."""
     async with virtual_node() as node:
         here = OneCall(node)
         here.switch.lasts = LASTS
+        for name, value in switch.items():
+            setattr(here.switch, name, value)
         told: dict[str, CommandResult] = {}
         await here.switch.start()
         await Probe.start(node, name=CHANNELS)
@@ -161,11 +163,13 @@ async def test_killed_at_any_message_it_is_as_if_nothing_had_happened(how: str) 
         assert result[:3] == (begun, told, []), f"killed at message {at}"
 
 
-@pytest.mark.parametrize("how", ["with it", "after it"])
-async def test_with_a_slow_switch_too(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is given shows only after a while, and answers take their time."""
-    monkeypatch.setattr("fake_switch.FakeSwitch.begins_after", 0.3, raising=False)
-    begun, told, _, messages = await run(0, "")
-    for at in range(1, messages + 1, 2):
-        result = await run(at, how)
+SLOW = [{"begins_after": 0.3}, {"answers_after": 0.4, "begins_after": 0.0}, {"answers_after": 0.0, "begins_after": 0.0}]
+
+
+@pytest.mark.parametrize("switch", SLOW, ids=["begins late", "answers late", "at once"])
+async def test_however_the_switch_takes_its_time(switch: dict[str, float]) -> None:
+    """What is given may show only after a while, and answers may come when it has long begun."""
+    begun, told, _, messages = await run(0, "", **switch)
+    for at in range(1, messages + 1):
+        result = await run(at, "with it", **switch)
         assert result[:3] == (begun, told, []), f"killed at message {at}"

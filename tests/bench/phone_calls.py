@@ -17,9 +17,10 @@ from mirliton.actors.switching import CDR, switch_name
 from mirliton.ecallmgr.simulator import SimulatorClient
 from mirliton.runtime import Node
 from mirliton.supervisors import Supervisor
+from scene import CONTEXT, SWITCH, eventually, free_port, furnish
 from tenants import ALICE, BOB, DEMO
 from tests.bench.measuring import Figures
-from world import CONTEXT, SWITCH, eventually, free_port, furnish, house
+from world import house
 
 AT_ONCE: Final = 40
 """Calls that are up at the same time."""

@@ -14,10 +14,11 @@ from typing import Final
 
 from mirliton.ecallmgr.simulator import SimulatorClient
 from scenarios import MENU
+from scene import PATIENCE, SPEED
 from tenants import ALICE
 from tests.bench.measuring import Figures, spread
 from watched_switch import Headers, WatchedSwitch
-from world import PATIENCE, SPEED, a_world
+from world import a_world
 
 ASKING: Final = "play_and_get_digits"
 

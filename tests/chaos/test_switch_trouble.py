@@ -61,7 +61,7 @@ TROUBLES: dict[str, Trouble] = {
 
 @pytest.mark.parametrize("name", TROUBLES)
 async def test_calls_survive_when(name: str, tmp_path: Path) -> None:
-    await under_fire(
+    outcome = await under_fire(
         tmp_path,
         calls=64,
         kills=60,
@@ -72,3 +72,4 @@ async def test_calls_survive_when(name: str, tmp_path: Path) -> None:
         speed=5.0,
         patience=90.0,
     )
+    print(f"{name}: {outcome}")

@@ -46,9 +46,11 @@ from mirliton.actors.switching import (
     call_name,
     switch_name,
 )
-from mirliton.ecallmgr import channels as module
+from mirliton.ecallmgr import records
 from mirliton.ecallmgr.app import calls_tree
-from mirliton.ecallmgr.channels import AUDIT_EVERY, CALLS_GRACE, READ_GRACE, REPORT_RETRY, VANISH_GRACE, Channels
+from mirliton.ecallmgr.call_keeper import CALLS_GRACE, REVIVALS
+from mirliton.ecallmgr.channels import AUDIT_EVERY, READ_GRACE, VANISH_GRACE, Channels
+from mirliton.ecallmgr.records import REPORT_RETRY
 from mirliton.runtime import NoProc
 from mirliton.runtime.testing import Probe, virtual_node
 from mirliton.supervisors import Supervisor, Tree, worker
@@ -313,7 +315,7 @@ async def test_a_call_whose_own_supervisor_dies_is_back_at_once_but_not_for_ever
         await here.start(real_calls=True)
         here.legs["a"] = seen("a", account="")
         await here.tell(told(ChannelCreated, "a", account=""), parked("a", account=""))
-        for _ in range(module.REVIVALS):
+        for _ in range(REVIVALS):
             node.exit(node.find(call_name("a")).parent, "kill")
             await node.advance(CALLS_GRACE * 2)
             assert node.whereis(call_name("a")) is not None
@@ -375,7 +377,7 @@ async def test_a_record_that_is_refused_is_given_up(here):
 
 
 async def test_many_records_are_reported_a_bounded_number_at_once(here, monkeypatch):
-    monkeypatch.setattr(module, "REPORTS_AT_ONCE", 5)
+    monkeypatch.setattr(records, "REPORTS_AT_ONCE", 5)
     here.node.exit(here.cdr.pid, "kill")
     await here.node.idle()
     held = await Probe.start(here.node, name=CDR)
@@ -392,7 +394,7 @@ async def test_many_records_are_reported_a_bounded_number_at_once(here, monkeypa
 
 async def test_ended_legs_are_kept_up_to_a_bound(here, monkeypatch):
     """Beyond it, the switch's own record is left."""
-    monkeypatch.setattr(module, "ENDED_KEPT", 10)
+    monkeypatch.setattr(records, "ENDED_KEPT", 10)
     here.answer = lambda report: CdrNotStored("the store is away")
     for n in range(50):
         await here.tell(destroyed(f"leg-{n}"))

@@ -11,12 +11,14 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 
-from mirliton.runtime import Name, Node
+from mirliton.runtime import Name, Node, Pid
 from targets import TARGETS, Target
 
 BORNE = 5
 PERIOD = 10.0
 """Every supervisor of the house bears so many restarts in so many seconds."""
+_NEW = 0.1
+"""How often a kind that has not been killed yet comes first."""
 _MARGIN = 0.5
 """Seconds: a restart is counted when it is made, a little after the kill."""
 
@@ -58,24 +60,39 @@ class Killer:
 
     def strike(self) -> str | None:
         """One kill, of a kind that is there and may be killed: its name."""
-        for target in self._chance.sample(self.targets, len(self.targets)):
-            if not self._may(target):
-                continue
-            call_id = self._some_call()
-            pids = target.of(self.node, call_id)
+        targets = self._chance.sample(self.targets, len(self.targets))
+        if self._chance.random() < _NEW:
+            targets.sort(key=lambda target: target.name in self.killed)
+        for target in targets:
+            pids = target.of(self.node, self._some_call())
             if not pids:
                 continue
-            self.node.exit(self._chance.choice(pids), "kill")
-            self.killed[target.name] += 1
-            if target.under is not None:
-                self._lately[target.under].append(self.node.clock.now())
-            return target.name
+            pid = self._chance.choice(pids)
+            charged = self._charged(target, pid)
+            if all(self._bears(name) for name in charged):
+                self.node.exit(pid, "kill")
+                self.killed[target.name] += 1
+                for name in charged:
+                    self._lately[name].append(self.node.clock.now())
+                return target.name
         return None
 
-    def _may(self, target: Target) -> bool:
+    def _charged(self, target: Target, pid: Pid) -> list[Name]:
+        """Whose restart intensity the kill is taken from. While a supervisor starts, an end of one of its children ends
+        it as well, and is its own supervisor's to bear."""
         if target.under is None:
-            return True
-        lately = self._lately[target.under]
+            return []
+        charged = [target.under]
+        cell = self.node.find(pid)
+        while cell is not None and (above := self.node.find(cell.parent)) is not None and above.starter:
+            cell = above
+            outer = self.node.find(above.parent)
+            if outer is not None and outer.names:
+                charged.append(outer.names[0])
+        return charged
+
+    def _bears(self, name: Name) -> bool:
+        lately = self._lately[name]
         while lately and lately[0] < self.node.clock.now() - PERIOD - _MARGIN:
             lately.popleft()
         return len(lately) < self.borne

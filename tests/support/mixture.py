@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mirliton.ecallmgr.simulator import Late
 from scenarios import ANSWERED, BUSY, CANCELLED, MENU, NO_ANSWER, RING_GROUP, UNKNOWN_NUMBER, VOICEMAIL, Scenario
-from world import PATIENCE, World, causes
+from scene import PATIENCE, Scene, causes
 
 MIXED: Sequence[Scenario] = (ANSWERED, BUSY, CANCELLED, MENU, NO_ANSWER, RING_GROUP, UNKNOWN_NUMBER, VOICEMAIL)
 
@@ -20,7 +20,7 @@ class Mixture:
 
     def __init__(
         self,
-        world: World,
+        world: Scene,
         number: int,
         *,
         rate: float,
@@ -38,6 +38,7 @@ class Mixture:
         }
         self.up: list[str] = []
         """The calls that have been placed and have not ended."""
+        self.most_up = 0
         self.wrong: list[str] = []
         self.unfinished = 0
         """Voicemail messages that wait for somebody to look into the mailbox (`check` counts them)."""
@@ -51,6 +52,7 @@ class Mixture:
 
     async def _one(self, call_id: str, scenario: Scenario) -> None:
         self.up.append(call_id)
+        self.most_up = max(self.most_up, len(self.up))
         try:
             call, *_ = await scenario.run(self.world, call_id, self.patience)
         except (TimeoutError, Late) as late:

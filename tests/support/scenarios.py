@@ -14,9 +14,10 @@ from typing import Final
 from mirliton.ecallmgr.simulator import Script, await_answer, await_bridge, digits, hang_up
 from mirliton.ecallmgr.simulator.calls import RemoteCall
 from mirliton.ecallmgr.simulator.clock import sleep
+from scene import PATIENCE, Scene
 from tenants import ALICE, DEMO, TIM, TINY, Person, Tenant
 from watched_switch import Headers, WatchedSwitch
-from world import PATIENCE, World
+from world import World
 
 Legs = Counter[tuple[str, str]]
 Drive = Callable[[RemoteCall, WatchedSwitch, float], Awaitable[None]]
@@ -78,13 +79,14 @@ class Scenario:
         """The legs of it and of what is beside it."""
         return Counter(self.legs) + (self.beside.expected if self.beside is not None else Counter())
 
-    async def run(self, world: World, uuid: str | None = None, patience: float = PATIENCE) -> list[RemoteCall]:
+    async def run(self, world: Scene, uuid: str | None = None, patience: float = PATIENCE) -> list[RemoteCall]:
         """Place the call and see it to its end, whatever that is; the calls it took, this one first.
 
         Raises Late or TimeoutError when it does not end within `patience` seconds.
         """
         others = []
         if self.beside is not None:
+            assert isinstance(world, World), "only a node in this process can be asked for its accounts' calls"
             await world.counts_no_calls(self.tenant)
             other = await world.place(self.beside.caller, self.beside.number, tenant=self.tenant)
             await other.wait_bridged(patience)

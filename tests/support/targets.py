@@ -14,8 +14,9 @@ from mirliton.ecallmgr.registrations import REGISTRAR
 from mirliton.ecallmgr.switch_http import SWITCH_HTTP
 from mirliton.runtime import Name, Node, Pid
 from mirliton.whapps.callflow.listener import EXECUTORS
+from scene import SWITCH
 from tenants import TENANTS
-from world import ROOT, SWITCH
+from world import ROOT
 
 Names = Callable[[str], Iterator[Name]]
 

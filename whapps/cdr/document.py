@@ -19,6 +19,8 @@ OLDEST: Final = 400 * 86_400.0
 NEWEST: Final = 2 * 86_400.0
 """… after now (clocks differ). A time beyond is taken for wrong."""
 _NUMBERS: Final = ("timestamp", "duration_seconds", "billing_seconds", "ringing_seconds")
+_UNSENT: Final = Envelope(msg_id="none")
+"""The record becomes a document and is sent to nobody."""
 _ENVELOPE: Final = frozenset({"event_category", "event_name", "msg_id", "server_id"})
 
 
@@ -29,7 +31,7 @@ def document(report: CdrReport, now: float) -> Document:
     """
     account_id = account_of(report)
     # Kazoo's report cannot do without an account; of a leg that belongs to none, there is none to name.
-    headers = to_headers(replace(report, account_id=account_id or ANONYMOUS), Envelope())
+    headers = to_headers(replace(report, account_id=account_id or ANONYMOUS), _UNSENT)
     doc = {name: value for name, value in _lowered(headers).items() if name not in _ENVELOPE}
     if account_id is None:
         del doc["account_id"]
