@@ -41,7 +41,7 @@ bench: setup  ## Print the benchmark table
 	$(BIN)/python -m tests.bench
 
 chaos: setup  ## Kill a thousand actors under two hundred calls
-	$(BIN)/python -m pytest tests/chaos tests/test_a_call.py -m chaos -s
+	$(BIN)/python -m pytest tests/chaos tests/test_a_call.py -m chaos
 
 conformance: setup  ## Run Thespian's own suite on our system base (some eight minutes)
 	PYTHONPATH=tests/conformance $(BIN)/python -m pytest -p thespian_on_mirliton --pyargs thespian.test -k mirlitonBase --timeout 120

@@ -4,6 +4,7 @@ calls, which are on the switch all the while, end as they would have."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ async def _end_as_scripted(world: OsWorld, calls: Mixture) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_escalation_up_to_a_restart_of_the_node(seed: int, tmp_path: Path) -> None:
+async def test_escalation_up_to_a_restart_of_the_node(seed: int, tmp_path: Path, say: Callable[[str], None]) -> None:
     """Each storm kills one process until the root gives up; the one of a connection has three levels to climb."""
     async with an_os_world(tmp_path, speed=SPEED) as world:
         calls = Mixture(world, 100, rate=6, seed=seed, patience=90)
@@ -32,7 +33,7 @@ async def test_escalation_up_to_a_restart_of_the_node(seed: int, tmp_path: Path)
             await asyncio.sleep(2.0)
             kills = await world.storm(name)
             await world.is_up()
-            print(f"seed {seed}: {kills} kills of {name} ended the node")
+            say(f"seed {seed}: {kills} kills of {name} ended the node")
         await placing
         await _end_as_scripted(world, calls)
         assert world.log.count("root_gave_up") == 3

@@ -60,7 +60,7 @@ TROUBLES: dict[str, Trouble] = {
 
 
 @pytest.mark.parametrize("name", TROUBLES)
-async def test_calls_survive_when(name: str, tmp_path: Path) -> None:
+async def test_calls_survive_when(name: str, tmp_path: Path, say: Callable[[str], None]) -> None:
     outcome = await under_fire(
         tmp_path,
         calls=64,
@@ -72,4 +72,4 @@ async def test_calls_survive_when(name: str, tmp_path: Path) -> None:
         speed=5.0,
         patience=90.0,
     )
-    print(f"{name}: {outcome}")
+    say(f"{name}: {outcome}")

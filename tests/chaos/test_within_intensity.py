@@ -3,6 +3,7 @@ seconds, and no supervisor that all calls share gives up."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ KINDS = (ANSWERED, MENU, RING_GROUP, VOICEMAIL, ANSWERED, NO_ANSWER, MENU, BUSY)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_two_hundred_calls_under_a_thousand_kills(seed: int, tmp_path: Path) -> None:
+async def test_two_hundred_calls_under_a_thousand_kills(seed: int, tmp_path: Path, say: Callable[[str], None]) -> None:
     outcome = await under_fire(
         tmp_path,
         calls=260,
@@ -30,16 +31,16 @@ async def test_two_hundred_calls_under_a_thousand_kills(seed: int, tmp_path: Pat
         speed=0.4,
         patience=90.0,
     )
-    print(f"seed {seed}: {outcome}")
+    say(f"seed {seed}: {outcome}")
     assert outcome.most_up >= 200
     assert outcome.killed.total() == 1000
     assert outcome.killed.keys() == {target.name for target in TARGETS}, "some kind was not killed"
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_many_short_calls_of_all_kinds_under_kills(seed: int, tmp_path: Path) -> None:
+async def test_many_short_calls_of_all_kinds_under_kills(seed: int, tmp_path: Path, say: Callable[[str], None]) -> None:
     outcome = await under_fire(
         tmp_path, calls=240, kills=1000, seed=seed, placed_per_second=10, kills_per_second=50, speed=4.0
     )
-    print(f"seed {seed}: {outcome}")
+    say(f"seed {seed}: {outcome}")
     assert outcome.killed.total() >= 900
