@@ -31,7 +31,7 @@ from mirliton.runtime import (
     TimerFired,
     message,
 )
-from mirliton.supervisors import ChildSpec, StartChild, StartSpec, Supervisor, Tree, supervisor, worker
+from mirliton.supervisors import ChildSpec, Refused, StartChild, StartSpec, Supervisor, Tree, supervisor, worker
 
 ACCOUNTS: Final = Name("service", "accounts")
 ACCOUNTS_SUPERVISOR: Final = Name("supervisor", "accounts")
@@ -269,21 +269,28 @@ def tree() -> Tree:
 
 
 class Accounts(GenServer):
-    """Starts an account's actor when it is first needed: ask it for `EnsureAccount`."""
+    """Starts an account's actor when it is first needed: ask it for `EnsureAccount`.
+
+    It outlives the supervisor of the accounts: to end with it would take two of the restarts that both share.
+    """
 
     async def handle_call(self, request: Any, sender: From) -> Any:
         match request:
             case EnsureAccount(account_id):
                 name = account_name(account_id)
-                if self.whereis(name) is None:
-                    await self.call(ACCOUNTS_SUPERVISOR, StartChild([account_tree(account_id)]))
-                return Reply(name)
+                if self.whereis(name) is not None:
+                    return Reply(name)
+                try:
+                    started = await self.call(ACCOUNTS_SUPERVISOR, StartChild([account_tree(account_id)]))
+                except CallError as error:
+                    started = Refused(str(error))
+                return Reply(started if isinstance(started, Refused) else name)
         return super().handle_call(request, sender)
 
 
 @message("accounts.ensure")
 class EnsureAccount:
-    """Have the account's actor run; answered with its Name."""
+    """Have the account's actor run; answered with its Name, or Refused when it cannot be started now."""
 
     account_id: str
 
@@ -292,11 +299,13 @@ async def admit(process: Any, account_id: str, call_id: str) -> Admitted | CallL
     """Ask the account's actor, which is started if need be. Raises AccountUnavailable when it does not answer."""
     for _ in range(ADMISSION_ATTEMPTS):
         try:
-            await process.call(ACCOUNTS, EnsureAccount(account_id))
-            answer: Admitted | CallLimitReached = await process.call(
-                account_name(account_id), AdmitCall(call_id), timeout=ADMISSION_TIMEOUT
-            )
-            return answer
-        except CallError:
-            await process.sleep(ADMISSION_PAUSE)
+            account = await process.call(ACCOUNTS, EnsureAccount(account_id))
+            if not isinstance(account, Refused):
+                answer: Admitted | CallLimitReached = await process.call(
+                    account, AdmitCall(call_id), timeout=ADMISSION_TIMEOUT
+                )
+                return answer
+        except CallError as error:
+            process.log.info("admission_retried", call_id=call_id, error=str(error))
+        await process.sleep(ADMISSION_PAUSE)
     raise AccountUnavailable(account_id)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mirliton.actors import account
 from mirliton.actors.account import (
     ACCOUNTS,
+    ACCOUNTS_SUPERVISOR,
     ADMISSION_GRACE,
     AUDIT_EVERY,
     MOST_WAITING,
@@ -31,7 +32,7 @@ from mirliton.actors.store.server import STORE, StoreFault
 from mirliton.actors.switching import CHANNELS, LegAdmitted
 from mirliton.runtime import CallError, CoroutineProcess
 from mirliton.runtime.testing import Probe, virtual_node
-from mirliton.supervisors import Supervisor
+from mirliton.supervisors import Refused, Supervisor
 
 ACCOUNT = "a" * 32
 NAME = account_name(ACCOUNT)
@@ -339,6 +340,19 @@ async def test_whoever_asks_is_answered_although_it_dies(house, victim):
         assert isinstance(answers[0], AccountUnavailable | Admitted)
     else:
         assert answers == [Admitted(1)]
+
+
+async def test_the_keeper_of_the_accounts_outlives_their_supervisor(house):
+    """Each end is one of the restarts that the two share."""
+    keeper = house.node.whereis(ACCOUNTS)
+    accounts = house.node.whereis(ACCOUNTS_SUPERVISOR)
+    await house.node.sys.suspend(accounts)
+    asked = asyncio.ensure_future(house.node.call(ACCOUNTS, EnsureAccount("b" * 32)))
+    await house.node.advance(1)
+    house.node.exit(accounts, "kill")
+    assert isinstance(await house.node.drive(asked), Refused)
+    assert house.node.whereis(ACCOUNTS) == keeper
+    await house.ensure()
 
 
 async def test_whoever_asks_for_an_account_that_cannot_count_is_told_so():
