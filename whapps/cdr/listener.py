@@ -8,7 +8,7 @@ to one from the switch.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Any, Final
 
 from mirliton.actors.kapi import KapiError
@@ -25,14 +25,20 @@ AT_ONCE: Final = 128
 """Reports that are being stored at the same time; the others wait their turn."""
 WAITING: Final = 20_000
 """Reports that may wait; the reporters of more are told to come back."""
+REMEMBERED: Final = 10_000
+"""Legs of which it is known, without a look, that their record is stored."""
+
+Leg = tuple[str, str, int | None]
 
 
 class Listener(GenServer):
-    """Under CDR. It keeps nothing: whoever has no answer reports again."""
+    """Under CDR. It keeps nothing that could be lost: whoever has no answer reports again."""
 
     def init(self) -> None:
         self.storing = 0
         self.waiting: deque[tuple[CdrReport, From]] = deque()
+        self.known: OrderedDict[Leg, str] = OrderedDict()
+        """Ids of documents that nothing will replace."""
         self.stored = 0
         self.doubles = 0
         self.replaced = 0
@@ -49,6 +55,10 @@ class Listener(GenServer):
     def handle_call(self, request: Any, sender: From) -> Any:
         if not isinstance(request, CdrReport):
             return super().handle_call(request, sender)
+        known = self.known.get(_leg(request))
+        if known is not None:
+            self.doubles += 1
+            return Reply(CdrStored(known))
         if len(self.waiting) >= WAITING:
             return Reply(CdrNotStored("too many reports wait"))
         self.waiting.append((request, sender))
@@ -83,6 +93,10 @@ class Listener(GenServer):
             return CdrRefused(str(error))
         except StoreError as error:
             return CdrNotStored(str(error))
+        if not provisional(report):
+            self.known[_leg(report)] = doc["_id"]
+            if len(self.known) > REMEMBERED:
+                self.known.popitem(last=False)
         return CdrStored(doc["_id"])
 
     async def _put(self, db: str, doc: Document, report: CdrReport) -> None:
@@ -107,3 +121,8 @@ class Listener(GenServer):
         except DatabaseNotFound:
             await store.create_database(db)
             await store.put(db, doc)
+
+
+def _leg(report: CdrReport) -> Leg:
+    """What tells a leg from others: a switch may use an id again."""
+    return report.account_id, report.call_id, report.channel_created_time

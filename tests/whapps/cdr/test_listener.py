@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -93,6 +94,29 @@ async def test_in_whichever_order_there_is_one_document(house, order):
     assert len({answer.id for answer in answers}) == 1
     assert await house.documents() == [("leg-1", "USER_BUSY", False)]
     assert (house.state()["stored"], house.state()["doubles"]) == (1, 5)
+
+
+async def test_what_is_known_to_be_stored_is_not_looked_at_again(house, monkeypatch):
+    """Each leg is reported twice, by its last event and by the switch."""
+    monkeypatch.setattr(listener, "REMEMBERED", 5)
+    report = house.report(hangup_cause="X")
+    first = await house.tell(report)
+    house.node.exit(house.node.whereis(STORE), "kill")
+    assert await house.tell(report) == first
+    for n in range(20):
+        await house.tell(house.report(f"other-{n}"))
+    assert len(house.node.find(CDR).actor.known) == 5
+    assert await house.tell(report) == first
+    assert await house.tell(house.report(provisional=True)) == first
+    assert len(await house.documents()) == 21
+
+
+async def test_an_inferred_end_is_not_taken_for_the_last_word(house):
+    inferred = house.report(provisional=True, hangup_cause="A")
+    for _ in range(2):
+        await house.tell(inferred)
+    await house.tell(replace(inferred, extended_data=None, hangup_cause="B"))
+    assert await house.documents() == [("leg-1", "B", False)]
 
 
 async def test_all_at_once_there_is_one_document(house):
