@@ -20,9 +20,7 @@ def again_and_again(every: float, act: Callable[[World], object]) -> Trouble:
     async def trouble(world: World) -> None:
         while True:
             await asyncio.sleep(every)
-            done = act(world)
-            if asyncio.iscoroutine(done):
-                await done
+            act(world)
 
     return trouble
 
@@ -43,14 +41,17 @@ def for_a_while(every: float, seconds: float, begin: Callable[[World], object]) 
     return trouble
 
 
+def _shut_the_door(world: World) -> None:
+    world.switch.faults.refuse_connections()
+    world.switch.faults.drop("all")
+
+
 TROUBLES: dict[str, Trouble] = {
     "both connections drop": again_and_again(0.7, lambda world: world.switch.faults.drop("all")),
     "the events' connection drops": again_and_again(0.7, lambda world: world.switch.faults.drop("events")),
     "the commands' connection drops": again_and_again(0.7, lambda world: world.switch.faults.drop("commands")),
     "the switch stalls": for_a_while(1.0, 1.0, lambda world: world.switch.faults.stall("all")),
-    "nobody can connect": for_a_while(
-        1.0, 1.0, lambda world: (world.switch.faults.refuse_connections(), world.switch.faults.drop("all"))
-    ),
+    "nobody can connect": for_a_while(1.0, 1.0, _shut_the_door),
     "answers come late": again_and_again(1.0, lambda world: world.switch.faults.delay_answers(1.0, 2)),
     "answers come twice": again_and_again(1.5, lambda world: world.switch.faults.answer_twice()),
     "events are garbage": again_and_again(0.7, lambda world: world.switch.faults.send_garbage(which="events")),

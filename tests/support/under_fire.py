@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from killing import Killer
 from mirliton.supervisors import statistics
@@ -15,7 +16,7 @@ from scenarios import Scenario
 from scene import PATIENCE, SPEED
 from world import World, a_world
 
-Trouble = Callable[[World], Awaitable[None]]
+Trouble = Callable[[World], Coroutine[Any, Any, None]]
 """What else goes wrong meanwhile; cancelled when the calls have ended."""
 
 
@@ -67,7 +68,7 @@ async def under_fire(
                 raise result
         await mixture.check()
         await world.is_whole()
-        await world.is_quiet()
+        await world.is_quiet(patience)
         world.nothing_broke()
         assert _gave_up() == gave_up, "a supervisor that all calls share gave up"
         # What a call loses only when its executor and its actor die together at its very end.

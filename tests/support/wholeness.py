@@ -79,11 +79,10 @@ def left_over(node: Node, before: Footprint) -> list[str]:
     for cell in node.processes():
         if len(cell):
             complaints.append(f"{cell.label} has {len(cell)} messages waiting")
-        for what, ours in (("links", cell.links), ("callers", cell.callers), ("calls", cell.calls)):
-            if what != "links" and ours:
-                complaints.append(f"{cell.label} has {len(ours)} {what}")
-            elif what == "links" and any(not peer.alive for peer in ours or ()):
-                complaints.append(f"{cell.label} is linked to the dead")
+        if cell.calls or cell.callers:
+            complaints.append(f"{cell.label} waits for {len(cell.calls or ())} calls, {len(cell.callers or ())} for it")
+        if any(not peer.alive for peer in cell.links or ()):
+            complaints.append(f"{cell.label} is linked to the dead")
     return complaints
 
 

@@ -112,7 +112,7 @@ class World(Scene):
 
         async def none() -> bool:
             usage = await self.node.call(account_name(tenant.account_id), AccountUsage())
-            return usage.calls == 0
+            return bool(usage.calls == 0)
 
         if self.node.whereis(account_name(tenant.account_id)) is not None:
             assert await eventually(none, PATIENCE), f"{tenant.realm} counts calls that have ended"
