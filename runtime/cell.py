@@ -7,22 +7,33 @@ and the like are therefore None until the first use, and the mailbox is given ba
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Iterable, MutableSet
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mypy_extensions import mypyc_attr
 
 from mirliton.runtime.addresses import Name, Pid
-from mirliton.runtime.protocol import SIGNALS
+from mirliton.runtime.protocol import SIGNALS, Init
 
 if TYPE_CHECKING:
     import asyncio
 
     from mirliton.runtime.node import Node
     from mirliton.runtime.protocol import Ref
+    from mirliton.runtime.saved_mail import SavedMail
     from mirliton.runtime.timers import TimerRef
-    from mirliton.runtime.waits import Wait
+    from mirliton.runtime.waits import Receive, Wait
 
 Item = tuple[Any, ...]
 """A mailbox entry: (message, sender), and in strict mode the frame as it was when sent."""
+
+
+class Told(Protocol):
+    """Who outside all processes is told an exit reason: a Future, or the watcher of another node."""
+
+    def done(self) -> bool: ...
+
+    def set_result(self, result: Any, /) -> None: ...
 
 
 class Monitor:
@@ -36,7 +47,7 @@ class Monitor:
         watched: Cell,
         target: Any,
         watcher: Cell | None = None,
-        future: asyncio.Future[Any] | None = None,
+        future: Told | None = None,
     ) -> None:
         self.ref = ref
         self.watched = watched
@@ -44,36 +55,47 @@ class Monitor:
         self.watcher = watcher
         self.future = future
 
+    def drop(self) -> None:
+        """The watcher wants to know no more."""
+        if self.watched.monitored_by is not None:
+            self.watched.monitored_by.pop(self.ref.serial, None)
 
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Cell:
     """A process as its node sees it. It is also what Thespian calls the actor's `_myRef`."""
 
     __slots__ = (
         "actor",
         "alive",
+        "answer",
         "beside",
         "busy",
         "callers",
         "calls",
         "coroutine",
+        "error",
         "handled",
         "held",
+        "idle",
+        "init",
         "keep_mail",
         "kind",
         "last",
         "limit",
-        "links",
+        "link",
         "mailbox",
         "monitored_by",
         "monitors",
+        "more_links",
         "names",
         "node",
         "owned",
         "parent",
         "pid",
+        "post",
         "queued",
         "reason",
-        "resume",
         "saved",
         "starter",
         "suspended",
@@ -81,10 +103,12 @@ class Cell:
         "timers",
         "trap",
         "wait",
+        "warm",
     )
 
     def __init__(self, node: Node, pid: Pid, actor: Any, parent: Pid, kind: str) -> None:
         self.node = node
+        self.post = node.post
         self.pid = pid
         self.actor = actor
         self.parent = parent
@@ -96,6 +120,8 @@ class Cell:
         """Stands in the run queue."""
         self.busy = False
         """Awaits something other than mail: its mailbox waits."""
+        self.warm = False
+        """Keeps an empty mailbox, because more is likely to come soon."""
         self.suspended = False
         self.trap = False
         self.keep_mail = False
@@ -103,28 +129,36 @@ class Cell:
         self.handled = 0
         self.last: Any = None
         """The message being handled, for the dossier and for keeping mail."""
+        self.init: Init | None = None
+        """What it does before it takes any mail; the first entry of the mailbox instead, when mail came first."""
         self.mailbox: deque[Item] | None = None
-        self.saved: list[Item] | None = None
+        self.saved: SavedMail | None = None
         """Mail that a selective receive passed over, oldest first."""
         self.held: deque[Item] | None = None
         """Mail that came up while suspended."""
-        self.links: dict[Cell, None] | None = None
-        """Linked processes, oldest link first: the order in which they hear of its end."""
+        self.link: Cell | None = None
+        """The oldest link: most processes have this one only, to their supervisor, and a dict costs 232 bytes."""
+        self.more_links: dict[Cell, None] | None = None
         self.monitors: dict[int, Monitor] | None = None
         self.monitored_by: dict[int, Monitor] | None = None
         self.names: list[Name] | None = None
+        self.idle: TimerRef | None = None
+        """The timeout that a GenServer's callback asked for."""
         self.timers: set[TimerRef] | None = None
         self.calls: set[int] | None = None
         """Tags of the calls this process waits on."""
-        self.callers: set[int] | None = None
+        self.callers: MutableSet[int] | None = None
         """Tags of the calls that wait on this process."""
         self.task: asyncio.Task[None] | None = None
         """Runs the async handler that the process is at work on."""
         self.beside: set[asyncio.Task[None]] | None = None
         """What `background` runs; cancelled with the process."""
-        self.coroutine: Coroutine[Any, Any, None] | None = None
-        self.wait: Wait | None = None
-        self.resume: tuple[Any, BaseException | None] | None = None
+        self.coroutine: Coroutine[Any, Any, Any] | None = None
+        self.wait: Wait | Receive | None = None
+        """What its coroutine waits for; None when it can go on."""
+        self.answer: Any = None
+        self.error: BaseException | None = None
+        """What its coroutine is resumed with: `answer`, unless there is an error."""
         self.starter = 0
         self.owned: list[Callable[[], object]] | None = None
         """What is closed when the process ends, however it ends."""
@@ -133,6 +167,48 @@ class Cell:
     def label(self) -> str:
         """What a reader should see: its name where it has one, else its class."""
         return str(self.names[0]) if self.names else self.kind
+
+    @property
+    def links(self) -> tuple[Cell, ...]:
+        """Linked processes, oldest link first: the order in which they hear of its end."""
+        first = () if self.link is None else (self.link,)
+        return (*first, *self.more_links) if self.more_links else first
+
+    def join(self, peer: Cell) -> None:
+        """Link two living processes; a second link between them changes nothing."""
+        self._add_link(peer)
+        peer._add_link(self)
+
+    def part(self, peer: Cell) -> None:
+        """Undo `join`."""
+        self.drop_link(peer)
+        peer.drop_link(self)
+
+    def _add_link(self, peer: Cell) -> None:
+        if self.more_links:
+            if peer is not self.link:
+                self.more_links[peer] = None
+        elif self.link is None:
+            self.link = peer
+        elif peer is not self.link:
+            self.more_links = {peer: None}
+
+    def drop_link(self, peer: Cell) -> None:
+        """This end of a link is gone."""
+        if peer is self.link:
+            self.link = None
+        elif self.more_links:
+            self.more_links.pop(peer, None)
+
+    def mail(self) -> deque[Item]:
+        """The mailbox, made if there is none; its init, if it has not begun, comes first."""
+        mailbox = self.mailbox
+        if mailbox is None:
+            mailbox = self.mailbox = deque()
+            if self.init is not None:
+                mailbox.append((self.init, None))
+                self.init = None
+        return mailbox
 
     def __len__(self) -> int:
         """How much mail waits."""
@@ -147,19 +223,32 @@ class Cell:
 
     def put_first(self, message: Any) -> None:
         """Let the process handle `message` before anything that waits."""
-        if self.mailbox is None:
-            self.mailbox = deque()
-        self.mailbox.appendleft((message, None))
+        self.mail().appendleft((message, None))
+
+    def put_back(self, items: Iterable[Item]) -> None:
+        """Let the process handle these, which it had put aside, before anything that waits."""
+        self.mail().extendleft(reversed(tuple(items)))
 
     def take_oldest(self) -> Item | None:
         """Take out the oldest message that a bounded mailbox may lose: signals and replies are none of them."""
         for queue in (self.saved, self.held, self.mailbox):
-            for index, item in enumerate(queue or ()):
+            for item in queue or ():
                 if not isinstance(item[0], SIGNALS):
                     assert queue is not None
-                    del queue[index]
+                    queue.remove(item)
                     return item
         return None
+
+    def take_out(self, unwanted: Callable[[Any], bool]) -> list[Any]:
+        """Take out all waiting messages that are `unwanted`."""
+        taken = []
+        for queue in (self.saved, self.held, self.mailbox):
+            for item in list(queue or ()):
+                if unwanted(item[0]):
+                    assert queue is not None
+                    queue.remove(item)
+                    taken.append(item[0])
+        return taken
 
     def all_mail(self) -> list[Item]:
         """Everything that waits, in the order it would be handled."""

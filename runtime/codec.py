@@ -1,17 +1,18 @@
 """The wire form of messages: msgpack with a registry of types. Nothing is pickled, nothing is imported on request.
 
-A message becomes an extension holding its tag and its field values in order; a Pid, a Name, a tuple and a process
-class have extensions of their own. An unknown tag, a frame that is too deep or cut short is refused with a named error
-and harms nobody.
+A message becomes an extension holding its tag and its field values in order; a Pid, a Name, a NameAt, a Via, a tuple
+and a process class have extensions of their own. An unknown tag, a frame that is too deep or cut short is refused with
+a named error and harms nobody.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgpack
 
-from mirliton.runtime.addresses import Name, Pid
+from mirliton.runtime.addresses import Name, NameAt, Pid, Via
 from mirliton.runtime.errors import (
     CodecError,
     MalformedFrame,
@@ -26,7 +27,7 @@ MAX_FRAME: Final = 16 * 1024 * 1024
 """Bytes of one frame; larger ones are refused unread."""
 MAX_DEPTH: Final = 64
 
-_MESSAGE, _PID, _NAME, _TUPLE, _EXIT, _CLASS = range(1, 7)
+_MESSAGE, _PID, _NAME, _TUPLE, _EXIT, _CLASS, _VIA, _NAME_AT = range(1, 9)
 
 _process_classes: dict[str, type] = {}
 
@@ -34,6 +35,18 @@ _process_classes: dict[str, type] = {}
 def register_process_class(cls: type) -> None:
     """Let child specs that start `cls` travel: by name, and only to nodes that have imported it themselves."""
     _process_classes[f"{cls.__module__}:{cls.__qualname__}"] = cls
+
+
+def process_classes_in(belongs: Callable[[str], bool]) -> dict[str, type]:
+    """The process classes, by their names on the wire, of the modules that `belongs` says yes to."""
+    return {name: cls for name, cls in _process_classes.items() if belongs(cls.__module__)}
+
+
+def exchange_process_classes(out: Iterable[str], put: Mapping[str, type]) -> None:
+    """Take process classes out and put others in their place (a hot upgrade does)."""
+    for name in out:
+        _process_classes.pop(name, None)
+    _process_classes.update(put)
 
 
 def encode(value: object) -> bytes:
@@ -56,8 +69,24 @@ def decode(frame: bytes) -> Any:
 def check_strict(value: object) -> None:
     """Raise StrictModeViolation when `value` does not come out of the codec as it went in."""
     copy = decode(encode(value))
-    if copy != value or type(copy) is not type(value):
+    if not same(value, copy):
         raise StrictModeViolation(value, copy)
+
+
+def same(value: object, copy: object) -> bool:
+    """Whether a copy that came out of the codec is what went in, every type in it included (1 and True are equal)."""
+    if type(value) is not type(copy):
+        return False
+    if isinstance(value, list | tuple) and isinstance(copy, list | tuple):
+        return len(value) == len(copy) and all(map(same, value, copy))
+    if isinstance(value, dict) and isinstance(copy, dict):
+        return len(value) == len(copy) and all(map(same, value, copy)) and all(map(same, value.values(), copy.values()))
+    if isinstance(value, ExitSignal) and isinstance(copy, ExitSignal):
+        return value.sender == copy.sender and same(value.reason, copy.reason)
+    entry = type_of(value)
+    if entry is not None:
+        return all(same(getattr(value, name), getattr(copy, name)) for name in entry.fields)
+    return value == copy
 
 
 def _pack(value: object) -> msgpack.ExtType:
@@ -72,6 +101,12 @@ def _pack(value: object) -> msgpack.ExtType:
     if cls is Name:
         assert isinstance(value, Name)
         return msgpack.ExtType(_NAME, encode([value.kind, value.key]))
+    if cls is Via:
+        assert isinstance(value, Via)
+        return msgpack.ExtType(_VIA, encode([value.registry, value.key]))
+    if cls is NameAt:
+        assert isinstance(value, NameAt)
+        return msgpack.ExtType(_NAME_AT, encode([value.name, value.node]))
     if cls is tuple:
         assert isinstance(value, tuple)
         return msgpack.ExtType(_TUPLE, encode(list(value)))
@@ -109,6 +144,10 @@ def _extension(code: int, body: Any) -> Any:
         return Pid(*body)
     if code == _NAME and _shape(body, str, str):
         return Name(*body)
+    if code == _NAME_AT and _shape(body, Name, str):
+        return NameAt(*body)
+    if code == _VIA and _shape(body, Pid | Name, object):
+        return _via(*body)
     if code == _EXIT and _shape(body, Pid, object):
         return ExitSignal(*body)
     if code == _CLASS:
@@ -119,7 +158,14 @@ def _extension(code: int, body: Any) -> Any:
     raise MalformedFrame(f"extension {code} with a body of type {type(body).__name__}")
 
 
-def _shape(body: Any, *types: type) -> bool:
+def _via(registry: Any, key: Any) -> Via:
+    try:
+        return Via(registry, key)
+    except TypeError as error:
+        raise MalformedFrame(f"the key of a Via: {error}") from error
+
+
+def _shape(body: Any, *types: Any) -> bool:
     return (
         isinstance(body, list)
         and len(body) == len(types)
@@ -137,7 +183,7 @@ def _message(body: Any) -> Any:
             f"{entry.tag!r} has {len(entry.fields)} fields ({entry.required} required), the frame has {len(values)}"
         )
     try:
-        return entry.cls(*values)
+        return entry.make(*values)
     except Exception as error:
         # Its own check (__post_init__) may raise what it likes.
         raise MalformedFrame(f"{entry.tag!r}: {error!r}") from error

@@ -10,16 +10,22 @@
     │   └── NodeDown              the other node is out of reach
     ├── StartError                a process did not start
     │   └── AlreadyStarted        its name belongs to a live process
+    ├── EventHandlerError         an event manager has no such handler, or the handler failed
     ├── MailboxFull               a bounded mailbox refused the message
+    ├── OutboxFull                too much waits for the other node already
+    ├── LaneBroken                the way to another node lost something, and begins anew
     ├── NameTaken                 the name belongs to another process
     ├── NameNotRegistered         the name belongs to nobody
     └── CodecError                a value or frame the codec refuses
         ├── UnknownMessageType
         ├── MalformedFrame
+        ├── FrameRefused          what came from the network is no frame of this cluster
+        ├── MessageTooLarge
         └── NotSerialisable
             └── StrictModeViolation
 
-`Exit` is not an error: raising it ends the running process with the given reason, as Erlang's exit/1 does.
+`Exit` and `Throw` are no errors: raising the one ends the running process with the given reason, raising the other ends
+the running callback with the given answer, as Erlang's exit/1 and throw/1 do.
 """
 
 from __future__ import annotations
@@ -131,6 +137,20 @@ class AlreadyStarted(StartError):
         self.pid = pid
 
 
+class EventHandlerError(RuntimeFault):
+    """An event manager could not do as asked with one of its handlers; `reason` is OTP's error term.
+
+    "bad_module" and "module_not_found": it has no handler of that id; "already_present"; what its init answered;
+    ("EXIT", reason): it raised; anything else: what it answered, which is no answer.
+    """
+
+    def __init__(self, manager: object, handler: object, reason: object) -> None:
+        super().__init__(f"handler {handler!r} of {manager}: {_words(reason)}")
+        self.manager = manager
+        self.handler = handler
+        self.reason = reason
+
+
 class MailboxFull(RuntimeFault):
     """A bounded mailbox whose overflow rule is `refuse` is at its limit."""
 
@@ -138,6 +158,25 @@ class MailboxFull(RuntimeFault):
         super().__init__(f"the mailbox of {target} holds its limit of {limit} messages")
         self.target = target
         self.limit = limit
+
+
+class OutboxFull(RuntimeFault):
+    """Messages to `node` come faster than the network takes them: `waiting` envelopes of `size` bytes wait already."""
+
+    def __init__(self, node: str, waiting: int, size: int) -> None:
+        super().__init__(f"{waiting} messages ({size} bytes) wait for node {node!r}, which is its bound")
+        self.node = node
+        self.waiting = waiting
+        self.size = size
+
+
+class LaneBroken(RuntimeFault):
+    """The lane to or from `node` cannot go on: `fault` is "gap", "overrun" or "too_large"."""
+
+    def __init__(self, node: str, fault: str, detail: str) -> None:
+        super().__init__(f"the lane with node {node!r} is broken ({fault}): {detail}")
+        self.node = node
+        self.fault = fault
 
 
 class NameTaken(RuntimeFault):
@@ -177,6 +216,24 @@ class MalformedFrame(CodecError):
         self.detail = detail
 
 
+class FrameRefused(CodecError):
+    """What came from the network is no frame of this cluster: too_long, too_short, version, unknown_key, signature or
+    malformed is the `fault`."""
+
+    def __init__(self, fault: str, detail: str) -> None:
+        super().__init__(f"a frame is refused ({fault}): {detail}")
+        self.fault = fault
+
+
+class MessageTooLarge(CodecError):
+    """A message of `size` bytes is more than another node would take."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"a message of {size} bytes cannot be sent to another node, {limit} are the most")
+        self.size = size
+        self.limit = limit
+
+
 class NotSerialisable(CodecError):
     """A value of a type the codec does not know. `path` says where in the message it stands."""
 
@@ -187,10 +244,11 @@ class NotSerialisable(CodecError):
 
 
 class StrictModeViolation(NotSerialisable):
-    """Strict mode only: the copy that travelled through the codec differs from what was sent."""
+    """Strict mode only: the copy that travelled through the codec differs from what was sent, or the message itself
+    differs by now."""
 
-    def __init__(self, message: object, copy: object) -> None:
-        RuntimeFault.__init__(self, f"{_words(message)} arrives as {_words(copy)}: the codec does not keep it")
+    def __init__(self, message: object, copy: object, why: str = "the codec does not keep it") -> None:
+        RuntimeFault.__init__(self, f"{_words(message)} arrives as {_words(copy)}: {why}")
         self.path = type(message).__qualname__
         self.value_type = type(message)
 
@@ -204,3 +262,31 @@ class Exit(BaseException):
     def __init__(self, reason: Any = "normal") -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Throw(BaseException):
+    """Raise it to leave a callback from deep inside, with `value` as what the callback answers (Erlang's throw/1).
+
+        def handle_call(self, request, sender):
+            account = self.account_of(request)      # finds none: raise Throw(Reply("no such account"))
+            return Reply(account.balance)
+
+    A GenServer takes the value as its callback's answer, `init` included; in `terminate` it is ignored. Thrown where
+    nobody catches it, in a coroutine process say, it is a crash. A BaseException, so that `except Exception` between
+    the two does not swallow it.
+    """
+
+    def __init__(self, value: Any = None) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class HandlerTooSlow(Exit):
+    """The watchdog ended this handler, which had held the event loop for `held` seconds; `reason` is a Crash.
+
+    As an Exit it passes a handler's `except Exception`.
+    """
+
+    def __init__(self, reason: Any, held: float) -> None:
+        super().__init__(reason)
+        self.held = held

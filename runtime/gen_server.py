@@ -1,25 +1,43 @@
 """GenServer: a process that serves requests one at a time (OTP: gen_server).
 
-    class Counter(GenServer):
+    import asyncio
+
+    from mirliton.runtime import GenServer, Name, Node, Reply, ServerDied, message
+
+    @message("calculator.add")
+    class Add:
+        amount: int
+
+    @message("calculator.divide")
+    class Divide:
+        by: int
+
+    class Calculator(GenServer):
         def init(self, start: int = 0) -> None:
             self.value = start
 
         def handle_call(self, request, sender):
             match request:
-                case Get():
-                    return Reply(self.value)
                 case Divide(by):
-                    return Reply(self.value // by)   # Divide(0) crashes it, and its supervisor starts another
+                    self.value //= by   # Divide(0) crashes it, and its supervisor starts another
+                    return Reply(self.value)
 
         def handle_cast(self, request):
             match request:
                 case Add(amount):
                     self.value += amount
 
-    pid = await node.start(Counter, 5, name=Name("service", "counter"))
-    node.cast(pid, Add(2))
-    await node.call(pid, Get())        # 7
-    await node.call(pid, Divide(0))    # raises ServerDied: the caller learns what the server died of
+    async def main() -> None:
+        async with Node() as node:
+            pid = await node.start(Calculator, 5, name=Name("service", "calculator"))
+            node.cast(pid, Add(2))
+            assert await node.call(pid, Divide(2)) == 3
+            try:
+                await node.call(pid, Divide(0))
+            except ServerDied as death:   # the caller learns what the server died of
+                assert "ZeroDivisionError" in str(death)
+
+    asyncio.run(main())
 
 A callback may be `async def`: it then runs in a Task, and the server takes its next message when it is done.
 A restart runs `init` again; nothing else of the state survives.
@@ -29,77 +47,21 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from types import CoroutineType
-from typing import Any, Final
+from typing import Any
 
 from mirliton.runtime.dossier import describe
-from mirliton.runtime.errors import Exit
+from mirliton.runtime.errors import Exit, Throw
 from mirliton.runtime.process import Process
-from mirliton.runtime.protocol import TIMEOUT, Call, Cast, ExitSignal, From, Init, Proceed, SystemRequest
+from mirliton.runtime.protocol import TIMEOUT, Call, From, Init, Proceed, SystemRequest
 from mirliton.runtime.reasons import NORMAL, is_quiet, reason_of
+from mirliton.runtime.serving import IGNORE, MISSING, Continue, NoReply, Reply, Serves, Stop
 from mirliton.runtime.timers import TimerRef
 
-
-class _Missing:
-    def __repr__(self) -> str:
-        return "MISSING"
+__all__ = ["IGNORE", "MISSING", "Continue", "GenServer", "NoReply", "Reply", "Stop"]
 
 
-MISSING: Final = _Missing()
-
-
-class Continue:
-    """`then=Continue(argument)`: run handle_continue(argument) before any queued message."""
-
-    __slots__ = ("argument",)
-
-    def __init__(self, argument: Any = None) -> None:
-        self.argument = argument
-
-
-class Reply:
-    """Answer the call with `value` and go on. `timeout` in seconds: be sent TIMEOUT when no message comes till then."""
-
-    __slots__ = ("then", "timeout", "value")
-
-    def __init__(self, value: Any = None, *, timeout: float | None = None, then: Continue | None = None) -> None:
-        self.value = value
-        self.timeout = timeout
-        self.then = then
-
-
-class NoReply:
-    """Go on without an answer; a caller keeps waiting until `reply`."""
-
-    __slots__ = ("then", "timeout")
-
-    def __init__(self, *, timeout: float | None = None, then: Continue | None = None) -> None:
-        self.timeout = timeout
-        self.then = then
-
-
-class Stop:
-    """End with `reason`. terminate runs first, then the answer goes out (when there is one), then the process ends."""
-
-    __slots__ = ("reason", "reply")
-
-    def __init__(self, reason: Any = NORMAL, *, reply: Any = MISSING) -> None:
-        self.reason = reason
-        self.reply = reply
-
-
-class _Ignore:
-    def __repr__(self) -> str:
-        return "IGNORE"
-
-
-IGNORE: Final = _Ignore()
-"""What init answers when this process is not wanted: it ends normally and the start counts as done."""
-
-
-class GenServer(Process):
+class GenServer(Serves, Process):
     """A server process. Override the callbacks; see the module for one running example."""
-
-    __idle: TimerRef | None = None
 
     def init(self, *args: Any, **kwargs: Any) -> Any:
         """Set the state up. Answer None, NoReply(timeout, then), IGNORE or Stop(reason)."""
@@ -128,28 +90,7 @@ class GenServer(Process):
         """Take over the state that code of `old_version` left (see `sys.change_code`). Raise to refuse."""
         raise NotImplementedError(f"{type(self).__qualname__} has no code_change")
 
-    # What the scheduler calls
-
-    def receiveMessage(self, message: Any, sender: Any) -> Any:
-        if self.__idle is not None:
-            self.__idle.cancel()
-            self.__idle = None
-        kind = type(message)
-        if kind is Call:
-            result = self.handle_call(message.request, message.sender)
-            if type(result) is Reply and result.timeout is None and result.then is None:
-                self._myRef.node.reply(message.sender, result.value)
-                return None
-            return self.__after(result, message.sender)
-        if kind is Cast:
-            result = self.handle_cast(message.request)
-        elif kind is Proceed:
-            result = self.handle_continue(message.argument)
-        elif kind is ExitSignal and message.sender == self._myRef.parent:
-            result = Stop(message.reason)
-        else:
-            result = self.handle_info(message)
-        return None if result is None else self.__after(result, None)
+    # What the scheduler calls, but for receiveMessage: see serving.py
 
     def _runtime_begin(self, message: Init) -> Any:
         result = self.init(*message.args, **message.kwargs)
@@ -165,18 +106,18 @@ class GenServer(Process):
         node = cell.node
         if result is None or type(result) is NoReply:
             if cell.starter:
-                node.calls.answer(From(node.name, cell.starter), cell.pid)
+                node.calls.finish(cell.starter, cell.pid)
                 cell.starter = 0
-            return self.__after(result, None)
+            return self._runtime_after(result, None)
         if result is IGNORE:
             starter, cell.starter = cell.starter, 0
             node.signals.die(cell, NORMAL)
-            node.calls.answer(From(node.name, starter), None)
+            node.calls.finish(starter, None)
             return None
         node.signals.die(cell, result.reason if type(result) is Stop else ("bad_return_value", result))
         return None
 
-    def __after(self, result: Any, caller: From | None) -> Any:
+    def _runtime_after(self, result: Any, caller: From | None) -> Any:
         """Do what a callback answered. A coroutine when that takes a Task."""
         kind = type(result)
         if (result is None and caller is None) or not self._myRef.alive:
@@ -199,19 +140,19 @@ class GenServer(Process):
     def __wait_idle(self, seconds: float) -> None:
         cell = self._myRef
         if seconds > 0:
-            self.__idle = TimerRef.arm(cell, seconds, self.__nothing_came, cell)
+            cell.idle = TimerRef.arm(cell, seconds, self.__nothing_came, cell)
         else:
             self.__nothing_came()
 
     def __nothing_came(self) -> None:
-        self.__idle = None
         cell = self._myRef
+        cell.idle = None
         # Mail that waits has come in time, also when it is not yet handled; a look by `sys` is no mail.
         if all(type(item[0]) is SystemRequest for item in cell.all_mail()):
             cell.node.deliver(cell, TIMEOUT, None)
 
     async def __after_later(self, coroutine: Coroutine[Any, Any, Any], caller: From | None) -> None:
-        more = self.__after(await coroutine, caller)
+        more = self._runtime_after(await coroutine, caller)
         if more is not None:
             await more
 
@@ -222,6 +163,8 @@ class GenServer(Process):
             return self.__end(reason_of(error), None, MISSING)
         except Exit as error:
             return self.__end(error.reason, None, MISSING)
+        except Throw:
+            cleaning = None
         if type(cleaning) is CoroutineType:
             return self.__stop_later(cleaning, reason, caller, reply)
         return self.__end(reason, caller, reply)
@@ -235,6 +178,8 @@ class GenServer(Process):
             self.__end(reason_of(error), None, MISSING)
         except Exit as error:
             self.__end(error.reason, None, MISSING)
+        except Throw:
+            self.__end(reason, caller, reply)
         else:
             self.__end(reason, caller, reply)
 
@@ -248,6 +193,9 @@ class GenServer(Process):
 
     def _runtime_failed(self, error: BaseException) -> None:
         cell = self._myRef
+        if isinstance(error, Throw):
+            self.__thrown(error.value)
+            return
         reason = reason_of(error)
         if cell.last is not None and type(cell.last[0]) is Init:
             # A failed init: terminate does not run.
@@ -256,3 +204,15 @@ class GenServer(Process):
         cleaning = self.__stop(reason, None, MISSING)
         if cleaning is not None:
             cell.node.scheduler.run_task(cell, cleaning)
+
+    def __thrown(self, value: Any) -> None:
+        """A callback was left by a throw: go on as if it had answered `value`."""
+        cell = self._myRef
+        message = cell.last[0]
+        cell.last = None
+        if type(message) is Init:
+            self.__began(value)
+            return
+        more = self._runtime_after(value, message.sender if type(message) is Call else None)
+        if more is not None:
+            cell.node.scheduler.run_task(cell, more)

@@ -91,7 +91,7 @@ class Hosted:
             self.cell.node.send(sender, self._status(), self.cell)
             return None
         if self.exiting and not isinstance(message, ActorExitRequest | ChildActorExited):
-            self.cell.node.dead_letter(self.cell.pid, message)
+            self.cell.node.post.dead_letter(self.cell.pid, message)
             return None
         try:
             result = self.actor.receiveMessage(message, sender)
@@ -194,6 +194,6 @@ class Hosted:
             status.addReceivedMessage(item[1], cell.pid, item[0])
         status.addReceived(cell.handled)
         now = cell.node.clock.now()
-        left = [timedelta(seconds=max(0.0, made.timer.due - now)) for made in cell.timers or ()]
+        left = [timedelta(seconds=max(0.0, made.due - now)) for made in cell.timers or ()]
         status.addWakeups([(cell.pid, ExpirationTimer(period)) for period in left])
         return status

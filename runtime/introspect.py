@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from mirliton.runtime import debug
 from mirliton.runtime.addresses import Address
 from mirliton.runtime.dossier import state_of, summarise_state
-from mirliton.runtime.errors import Exit, ServerDied
+from mirliton.runtime.errors import Exit, ServerDied, Throw
 from mirliton.runtime.messages import message
 from mirliton.runtime.protocol import SystemRequest
 from mirliton.runtime.reasons import NORMAL, reason_of
@@ -87,6 +88,46 @@ class Sys:
         """
         return await self._ask(target, "change_code", (old_version, extra), timeout)
 
+    async def run(self, target: Address, work: Callable[[], Any], timeout: float = 5.0) -> Any:
+        """Have the process call `work` in its own turn, and give what that returns: what holds the loop there, say, is
+        the process's doing, and the watchdog ends it over it (ServerDied).
+
+        When `work` raises, the answer is a SystemRequestFailed and the process goes on.
+        """
+        return await self._ask(target, "run", work, timeout)
+
+    async def start_log(self, target: Address, keep: int = debug.LOGGED, timeout: float = 5.0) -> None:
+        """Keep the last `keep` events of a GenServer. Raises TypeError for another process."""
+        await self._debug(target, "start_log", keep, timeout)
+
+    async def get_log(self, target: Address, timeout: float = 5.0) -> list[debug.Event]:
+        """The events kept, oldest first: ("in", message), ("out", answer, to) and ("noreply",). Empty without a log."""
+        answer: list[debug.Event] = await self._debug(target, "get_log", None, timeout)
+        return answer
+
+    async def stop_log(self, target: Address, timeout: float = 5.0) -> None:
+        """Keep no more events, and forget those kept."""
+        await self._debug(target, "stop_log", None, timeout)
+
+    async def start_statistics(self, target: Address, timeout: float = 5.0) -> None:
+        """Count a GenServer's messages from now on. Raises TypeError for another process."""
+        await self._debug(target, "start_statistics", None, timeout)
+
+    async def get_statistics(self, target: Address, timeout: float = 5.0) -> debug.Statistics | None:
+        """What has been counted; None when nothing is."""
+        answer: debug.Statistics | None = await self._debug(target, "get_statistics", None, timeout)
+        return answer
+
+    async def stop_statistics(self, target: Address, timeout: float = 5.0) -> None:
+        """Count no more."""
+        await self._debug(target, "stop_statistics", None, timeout)
+
+    async def _debug(self, target: Address, operation: str, argument: Any, timeout: float) -> Any:
+        answer = await self._ask(target, operation, argument, timeout)
+        if isinstance(answer, SystemRequestFailed):
+            raise TypeError(answer.reason.text)
+        return answer
+
     async def terminate(self, target: Address, reason: Any = NORMAL, timeout: float | None = None) -> None:
         """Stop a process in order, with `terminate` (a GenServer's) or `finally` (a coroutine's), and wait for its end.
 
@@ -110,7 +151,7 @@ def serve(cell: Cell, request: SystemRequest) -> None:
         raise Exit(request.argument)
     try:
         answer = _OPERATIONS[request.operation](cell, request.argument)
-    except Exception as error:  # noqa: BLE001 - the process answers for its callbacks, and lives on
+    except (Exception, Throw) as error:  # noqa: BLE001 - the process answers for its callbacks, and lives on
         answer = SystemRequestFailed(request.operation, reason_of(error))
     cell.node.calls.answer(request.sender, answer)
 
@@ -145,7 +186,7 @@ def status(cell: Cell) -> Status:
         parent=str(cell.parent),
         mailbox_length=len(cell),
         handled=cell.handled,
-        links=tuple(str(peer.pid) for peer in cell.links or ()),
+        links=tuple(str(peer.pid) for peer in cell.links),
         monitors=len(cell.monitors or ()),
         monitored_by=len(cell.monitored_by or ()),
         trap_exit=cell.trap,
@@ -168,7 +209,8 @@ def hold(cell: Cell, item: Item) -> None:
     cell.held.append(item)
 
 
-def _resume(cell: Cell, _: Any) -> None:
+def resume(cell: Cell) -> None:
+    """Let a suspended process go on, with what came meanwhile first."""
     cell.suspended = False
     if cell.held:
         cell.mailbox = deque([*cell.held, *(cell.mailbox or ())])
@@ -181,6 +223,13 @@ _OPERATIONS: Final[dict[str, Callable[[Cell, Any], Any]]] = {
     "replace_state": _replace_state,
     "change_code": _change_code,
     "suspend": _suspend,
-    "resume": _resume,
+    "resume": lambda cell, _: resume(cell),
     "status": lambda cell, _: status(cell),
+    "run": lambda _, work: work(),
+    "start_log": debug.start_log,
+    "get_log": debug.get_log,
+    "stop_log": debug.stop_log,
+    "start_statistics": debug.start_statistics,
+    "get_statistics": debug.get_statistics,
+    "stop_statistics": debug.stop_statistics,
 }

@@ -28,7 +28,7 @@ from mirliton.runtime.addresses import Address, Name, Pid
 from mirliton.runtime.errors import NoProc
 from mirliton.runtime.hosted import Hosted
 from mirliton.runtime.process import Process
-from mirliton.runtime.protocol import LOCAL, ExitSignal
+from mirliton.runtime.protocol import LOCAL, Call, Cast, ExitSignal, Local
 from mirliton.runtime.reasons import NORMAL, reason_of
 from mirliton.runtime.timers import TimerRef
 
@@ -55,7 +55,7 @@ class PlainActors:
 
     def in_codec(self, message: Any) -> bool:
         """Whether strict mode concerns the message: some never leave their node."""
-        if isinstance(message, LOCAL):
+        if isinstance(message, LOCAL) or (isinstance(message, Call | Cast) and isinstance(message.request, Local)):
             return False
         return not isinstance(message, ActorSystemMessage) or isinstance(message, ExitSignal)
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from types import coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from thespian.actors import Actor
 
-from mirliton.runtime.addresses import Address, Name, Pid
+from mirliton.runtime import overflow, requests, spawning
+from mirliton.runtime.addresses import Address, Name, Pid, ProcessName
 from mirliton.runtime.codec import register_process_class
 from mirliton.runtime.dossier import state_of
-from mirliton.runtime.errors import AlreadyStarted, CallingSelf, Exit
-from mirliton.runtime.protocol import Call, Cast, From, Init, Ref, TimerFired
+from mirliton.runtime.errors import Exit, StartError
+from mirliton.runtime.protocol import Call, Init, Ref, RequestId, TimerFired
 from mirliton.runtime.reasons import reason_of
+from mirliton.runtime.sending import Sends
+from mirliton.runtime.spawning import Start
 from mirliton.runtime.timers import TimerRef
 from mirliton.runtime.waits import Beside, Notice, Wait
 
@@ -24,8 +28,10 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound="Process")
 
+_NOTHING: Final[Mapping[str, Any]] = {}
 
-class Process(Actor):
+
+class Process(Sends, Actor):
     """A process: an actor with links, monitors, timers and calls. Subclass GenServer or CoroutineProcess instead.
 
     A dead process can do nothing more: code of it that still runs (a cancelled Task, say) is ended by an `Exit` at the
@@ -35,14 +41,13 @@ class Process(Actor):
     trace_id: str | None = None
     """What this process works on (a call-id, say): stands in its log lines and its dossier."""
     mailbox_limit: int = 0
-    """Messages that may wait; 0 is no bound. Signals and replies are not counted against it."""
+    """Messages that may wait; 0 is no bound. Signals and replies get in whatever waits."""
     mailbox_overflow: str = "refuse"
     """What happens at the bound: "refuse" (the sender gets MailboxFull), "drop_oldest" or "drop_newest"."""
 
-    _myRef: Cell  # noqa: N815 - Thespian's name
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        overflow.check(cls.__qualname__, cls.mailbox_limit, cls.mailbox_overflow)
         register_process_class(cls)
 
     @property
@@ -82,50 +87,55 @@ class Process(Actor):
         for key, value in state.items():
             setattr(self, key, value)
 
-    # Messages
+    # Messages; `send`, `cast` and `reply` stand in sending.py
 
-    def send(self, to: Address, message: Any) -> None:
-        """Send a message: it arrives at the receiver's `handle_info`. Mail to nobody is counted and gone.
-
-        Raises MailboxFull where the receiver has a bounded mailbox that refuses.
-        """
-        cell = self._cell
-        cell.node.send(to, message, cell)
-
-    def cast(self, to: Address, request: Any) -> None:
-        """Send a request that has no answer: it arrives at `handle_cast`. Raises as `send` does."""
-        cell = self._cell
-        cell.node.send(to, Cast(request), cell)
-
-    async def call(self, to: Address, request: Any, timeout: float | None = 5.0) -> Any:
+    def call(self, to: Address, request: Any, timeout: float | None = 5.0) -> Awaitable[Any]:
         """Send a request and wait for its answer, `timeout` seconds at most (None: for ever).
 
         Raises NoProc, CallTimeout, ServerDied or CallingSelf, or MailboxFull. A late answer is dropped.
         """
         cell = self._cell
-        if cell.node.find(to) is cell:
-            raise CallingSelf(to)
-        return await cell.node.request(to, timeout, lambda sender: Call(sender, request), cell)
+        if cell.coroutine is None:
+            return cell.node.request(to, timeout, lambda sender: Call(sender, request), cell)
+        return _call(cell, to, request, timeout)
 
-    def reply(self, sender: From, value: Any) -> None:
-        """Answer a call, now or later, from any process."""
-        self._cell.node.reply(sender, value)
+    def send_request(self, to: Address, request: Any) -> RequestId:
+        """Send a request as `call` does, and go on: its Response comes as a message, or by `receive_response`.
+
+        Also to oneself. A server that is not there or ends gives a Response too. Raises MailboxFull.
+        """
+        return requests.send_request(self._cell, to, request)
+
+    async def receive_response(self, request: RequestId, timeout: float | None = None) -> Any:
+        """The answer to a request, `timeout` seconds at most (None: for ever); then it is given up, a late one dropped.
+
+        Raises NoProc, ServerDied or CallTimeout; the last at once for a request that is answered or given up.
+        """
+        return await requests.receive_response(self._cell, request, timeout, give_up=True)
+
+    async def wait_response(self, request: RequestId, timeout: float | None = None) -> Any:
+        """`receive_response` which after a CallTimeout may be tried again: the request stays open."""
+        return await requests.receive_response(self._cell, request, timeout, give_up=False)
 
     # Other processes
 
-    def spawn(self, cls: type[P], *args: Any, name: Name | None = None, keep_mail: bool = False, **kwargs: Any) -> Pid:
+    def spawn(
+        self, cls: type[P], *args: Any, name: ProcessName | None = None, keep_mail: bool = False, **kwargs: Any
+    ) -> Pid:
         """Start a process without waiting for its init. Raises AlreadyStarted when `name` is taken."""
         cell = self._cell
-        return cell.node.create(cls, args, kwargs, name=name, keep_mail=keep_mail, parent=cell).pid
+        return spawning.create(cell.node, cls, args, kwargs, name, cell, False, keep_mail).pid
 
     def spawn_link(
-        self, cls: type[P], *args: Any, name: Name | None = None, keep_mail: bool = False, **kwargs: Any
+        self, cls: type[P], *args: Any, name: ProcessName | None = None, keep_mail: bool = False, **kwargs: Any
     ) -> Pid:
         """`spawn`, linked before the child runs."""
         cell = self._cell
-        return cell.node.create(cls, args, kwargs, name=name, keep_mail=keep_mail, parent=cell, link=True).pid
+        return spawning.create(cell.node, cls, args, kwargs, name, cell, True, keep_mail).pid
 
-    def spawn_monitor(self, cls: type[P], *args: Any, name: Name | None = None, **kwargs: Any) -> tuple[Pid, Ref]:
+    def spawn_monitor(
+        self, cls: type[P], *args: Any, name: ProcessName | None = None, **kwargs: Any
+    ) -> tuple[Pid, Ref]:
         """`spawn`, monitored before the child runs."""
         pid = self.spawn(cls, *args, name=name, **kwargs)
         return pid, self.monitor(pid)
@@ -134,7 +144,7 @@ class Process(Actor):
         self,
         cls: type[P],
         *args: Any,
-        name: Name | None = None,
+        name: ProcessName | None = None,
         keep_mail: bool = False,
         timeout: float | None = None,
         **kwargs: Any,
@@ -145,50 +155,85 @@ class Process(Actor):
         child has been killed. As in OTP a starter that does not trap exits dies of a failed linked start.
         """
         cell = self._cell
-        return await cell.node.begin(
-            cls, args, kwargs, name=name, keep_mail=keep_mail, timeout=timeout, parent=cell, link=True
-        )
+        return await spawning.begin(cell.node, cls, args, kwargs, name, cell, True, keep_mail, timeout)
 
     def start_link_later(
         self,
         cls: type[P],
         *args: Any,
         tag: Any,
-        name: Name | None = None,
+        name: ProcessName | None = None,
         keep_mail: bool = False,
         timeout: float | None = None,
         **kwargs: Any,
     ) -> Pid:
         """`start_link` whose outcome comes as a Completed(tag, value, error) message.
 
-        `value` is the Pid or None (IGNORE), `error` the reason why it did not start. Raises AlreadyStarted.
+        `value` is the Pid or None (IGNORE), `error` the reason why it did not start. Raises AlreadyStarted, or
+        StartError for a Via whose registry does not run.
         """
         cell = self._cell
         node = cell.node
-        sender, _ = node.calls.open(cls.__qualname__, cell, None, Notice(cell, tag))
+        sender, _ = node.calls.open(cls.__qualname__, cell, Notice(cell, tag))
         try:
-            child = node.create(
-                cls, args, kwargs, name=name, keep_mail=keep_mail, parent=cell, link=True, starter=sender.tag
-            )
-        except AlreadyStarted:
+            child = spawning.create(node, cls, args, kwargs, name, cell, True, keep_mail, sender.tag)
+        except StartError:
             node.calls.forget(sender.tag)
             raise
         if timeout is not None:
-            node.calls.deadline(sender.tag, node.after(timeout, node.give_up_start, child))
+            node.calls.deadline(sender.tag, node.after(timeout, spawning.give_up, child))
         return child.pid
+
+    def start_link_at_once(
+        self,
+        cls: type[P],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        name: ProcessName | None = None,
+        keep_mail: bool = False,
+        timeout: float | None = None,
+    ) -> Start:
+        """`start_link_later` whose init runs now, within the turn of this process, where it can.
+
+        The Start is `done` when its init was; otherwise a Completed with its `tag` comes. Raises as start_link_later.
+        """
+        return spawning.start_at_once(self._cell, cls, args, kwargs or _NOTHING, name, keep_mail, timeout)
 
     async def start(
         self,
         cls: type[P],
         *args: Any,
-        name: Name | None = None,
+        name: ProcessName | None = None,
         keep_mail: bool = False,
         timeout: float | None = None,
         **kwargs: Any,
     ) -> Pid | None:
         """`start_link` without the link."""
         cell = self._cell
-        return await cell.node.begin(cls, args, kwargs, name=name, keep_mail=keep_mail, timeout=timeout, parent=cell)
+        return await spawning.begin(cell.node, cls, args, kwargs, name, cell, False, keep_mail, timeout)
+
+    async def start_monitor(
+        self, cls: type[P], *args: Any, name: ProcessName | None = None, timeout: float | None = None, **kwargs: Any
+    ) -> tuple[Pid, Ref] | None:
+        """`start`, monitored before the child runs. A start that fails, or is ignored, leaves no Down behind."""
+        cell = self._cell
+        node = cell.node
+        sender, wait = node.calls.open(cls.__qualname__, cell)
+        ref = None
+        try:
+            child = spawning.create(node, cls, args, kwargs, name, cell, starter=sender.tag)
+            ref = self.monitor(child.pid)
+            if timeout is not None:
+                node.calls.deadline(sender.tag, node.after(timeout, spawning.give_up, child))
+            if await wait is not None:
+                monitored, ref = (child.pid, ref), None
+                return monitored
+            return None
+        finally:
+            node.calls.forget(sender.tag)
+            if ref is not None and cell.alive:
+                self.demonitor(ref, flush=True)
 
     # Signals
 
@@ -230,17 +275,25 @@ class Process(Actor):
 
     # Names
 
-    def register(self, name: Name) -> None:
-        """Take `name`. Raises NameTaken."""
+    def register(self, name: ProcessName) -> None:
+        """Take `name`. Raises NameTaken, or NoProc for a Via whose registry does not run."""
         self._cell.node.registry.register(name, self._cell)
 
-    def unregister(self, name: Name) -> None:
+    def unregister(self, name: ProcessName) -> None:
         """Give `name` back. Raises NameNotRegistered."""
         self._cell.node.registry.unregister(name, self._cell)
 
-    def whereis(self, name: Name) -> Pid | None:
+    def whereis(self, name: ProcessName) -> Pid | None:
         """Who holds `name` now."""
         return self._cell.node.whereis(name)
+
+    def alias(self) -> Name:
+        """A name that leads to this process until `unalias`, or its end: give it to whom must not reach you later."""
+        return self._cell.node.registry.alias(self._cell)
+
+    def unalias(self, alias: Name) -> bool:
+        """What is sent to `alias` from now on is a dead letter. False when it is no alias of this process."""
+        return self._cell.node.registry.unalias(alias, self._cell)
 
     # Time
 
@@ -252,13 +305,16 @@ class Process(Actor):
         cell = self._cell
         node = cell.node
         target = node.find(to) if type(to) is Pid and to.node == node.name else cell
-        return TimerRef.arm(cell, delay, lambda: node.send(to, message, cell), target)
+        if node.strict and node.thespian.in_codec(message):
+            node.check(message)
+        return TimerRef.set(cell, delay, _send_late, (cell, to, message), target)
 
     def start_timer(self, delay: float, message: Any) -> TimerRef:
         """Be sent TimerFired(ref, message) in `delay` seconds."""
         cell = self._cell
-        ref = cell.node.new_ref()
-        return TimerRef.arm(cell, delay, lambda: cell.node.deliver(cell, TimerFired(ref, message), cell.pid), cell, ref)
+        timer = TimerRef.set(cell, delay, _deliver_late, None, cell)
+        timer.argument = (cell, TimerFired(timer.ref, message))
+        return timer
 
     def cancel_timer(self, timer: TimerRef) -> float | None:
         """Seconds that were left, or None when it had fired, was cancelled or died with its target."""
@@ -268,9 +324,9 @@ class Process(Actor):
 
     def read_timer(self, timer: TimerRef) -> float | None:
         """Seconds left, or None when it has fired, was cancelled or died with its target."""
-        if not timer.timer.pending:
+        if not timer.pending:
             return None
-        return max(0.0, float(timer.timer.due - self._cell.node.clock.now()))
+        return max(0.0, float(timer.due - self._cell.node.clock.now()))
 
     async def sleep(self, seconds: float) -> None:
         """Take no message for that long. Signals still act."""
@@ -293,6 +349,12 @@ class Process(Actor):
             cell.owned = []
         cell.owned.append(close)
 
+    def disown(self, close: Callable[[], object]) -> None:
+        """Undo `own`: what it would close is closed, or is another's now. Nothing happens when it is not owned."""
+        cell = self._cell
+        if cell.owned is not None and close in cell.owned:
+            cell.owned.remove(close)
+
     def background(self, awaitable: Awaitable[Any], tag: Any) -> None:
         """Run foreign work beside this process; it ends as a Completed(tag, value, error) message.
 
@@ -309,3 +371,24 @@ class Process(Actor):
         """An exception came out of a handler."""
         cell = self._myRef
         cell.node.signals.die(cell, reason_of(error))
+
+
+@coroutine
+def _call(cell: Cell, to: Address, request: Any, timeout: float | None) -> Generator[Any, Any, Any]:
+    """A script's call, which mostly runs without a Task: the scheduler sees the PendingCall and sends the answer in."""
+    call = cell.post.call(to, request, timeout, cell)
+    try:
+        return (yield call) if call.awaited_by_script() else (yield from call.__await__())
+    finally:
+        if not call.done:
+            cell.post.calls.forget(call.tag)
+
+
+def _send_late(argument: tuple[Cell, Address, Any]) -> None:
+    cell, to, message = argument
+    cell.node.send(to, message, cell)
+
+
+def _deliver_late(argument: tuple[Cell, Any]) -> None:
+    cell, message = argument
+    cell.node.deliver(cell, message, cell.pid)

@@ -7,7 +7,14 @@ from typing import Any, Final
 from thespian.actors import ChildActorExited
 
 from mirliton.runtime.addresses import Address, Pid
-from mirliton.runtime.messages import message
+from mirliton.runtime.envelopes import Call as Call
+from mirliton.runtime.envelopes import Cast as Cast
+from mirliton.runtime.envelopes import From as From
+from mirliton.runtime.envelopes import Init as Init
+from mirliton.runtime.envelopes import Proceed as Proceed
+from mirliton.runtime.envelopes import SystemRequest as SystemRequest
+from mirliton.runtime.errors import NoProc, ServerDied
+from mirliton.runtime.messages import message, register
 
 
 @message("otp.ref")
@@ -18,28 +25,9 @@ class Ref:
     serial: int
 
 
-@message("otp.from")
-class From:
-    """Who waits for the answer to a call: give it to `reply`. It dies with the call, so a late reply is dropped."""
-
-    node: str
-    tag: int
-    pid: Pid | None = None
-
-
-@message("otp.call")
-class Call:
-    """A request whose sender waits for an answer. A coroutine process receives it as it is."""
-
-    sender: From
-    request: Any
-
-
-@message("otp.cast")
-class Cast:
-    """A request without an answer. A coroutine process receives it as it is."""
-
-    request: Any
+register("otp.from", From)
+register("otp.call", Call)
+register("otp.cast", Cast)
 
 
 @message("otp.down")
@@ -100,37 +88,38 @@ class Completed:
     error: Any = None
 
 
-class Init:
-    """The first item in every mailbox: run init with these arguments. Never leaves its node."""
+@message("otp.request_id")
+class RequestId:
+    """A request that `send_request` sent to `target`; give it to `receive_response` and its like."""
 
-    __slots__ = ("args", "kwargs")
-
-    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.args = args
-        self.kwargs = kwargs
-
-
-class Proceed:
-    """`then=Continue(argument)`: put before all other mail of the process. Never leaves its node."""
-
-    __slots__ = ("argument",)
-
-    def __init__(self, argument: Any) -> None:
-        self.argument = argument
+    node: str
+    tag: int
+    target: Address
 
 
-class SystemRequest:
-    """A `sys` request (see introspect.py): joins the mailbox at its end, served while suspended, never sent away."""
+@message("otp.response")
+class Response:
+    """What came of a request: the server's answer, or the reason (`error`) why there can be none."""
 
-    __slots__ = ("argument", "operation", "sender")
+    request: RequestId
+    value: Any = None
+    error: Any = None
 
-    def __init__(self, operation: str, argument: Any, sender: From) -> None:
-        self.operation = operation
-        self.argument = argument
-        self.sender = sender
+    def result(self) -> Any:
+        """The answer. Raises NoProc or ServerDied where there is none."""
+        if self.error is None:
+            return self.value
+        raise NoProc(self.request.target) if self.error == "noproc" else ServerDied(self.request.target, self.error)
 
 
-SIGNALS: Final = (Down, ExitSignal, Init, Proceed, SystemRequest, TimerFired, Idle, Completed)
+class Local:
+    """Base of requests that carry what cannot travel (a function, say). They never leave their node, and strict mode
+    lets them pass by reference; their answers are messages like others."""
+
+    __slots__ = ()
+
+
+SIGNALS: Final = (Down, ExitSignal, Init, Proceed, SystemRequest, TimerFired, Idle, Completed, Response)
 """Mail that is the process's own affair: no bound keeps it out, and no successor inherits it."""
 
 LOCAL: Final = (Init, Proceed, SystemRequest, Completed)

@@ -61,6 +61,13 @@ def is_quiet(reason: object) -> bool:
     return reason == NORMAL or reason == SHUTDOWN or type(reason) is Shutdown
 
 
+def kind_of(reason: object) -> str:
+    """Which of four: "normal", "shutdown", "killed" or "crash"."""
+    if reason == NORMAL or reason == KILLED:
+        return str(reason)
+    return SHUTDOWN if is_quiet(reason) else "crash"
+
+
 def reason_of(error: BaseException) -> object:
     """The exit reason of a process in which `error` was raised and not caught.
 

@@ -7,9 +7,11 @@ Name is parked, within a bound, until the successor registers or the supervisor 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from mirliton.runtime.addresses import Name, Pid
+from mirliton.runtime import via
+from mirliton.runtime.addresses import Name, Pid, ProcessName, Via
 from mirliton.runtime.errors import NameNotRegistered, NameTaken, NoProc
 from mirliton.runtime.protocol import Call
 
@@ -31,6 +33,8 @@ class Registry:
         self._node = node
         self._calls = node.calls
         self._cells: dict[Name, Cell] = {}
+        self.aliases: dict[Cell, set[Name]] = {}
+        """By process: what `alias` gave it."""
         self._parked: dict[Name, deque[Item]] = {}
         self._expiries: dict[Name, Timer] = {}
         self.parked_dropped = 0
@@ -47,14 +51,22 @@ class Registry:
         return cell.pid if cell is not None else None
 
     def names(self, kind: str | None = None) -> list[Name]:
-        """All registered names, or those of one kind."""
-        return [name for name in self._cells if kind is None or name.kind == kind]
+        """All registered names, or those of one kind. Aliases are none."""
+        return [name for name in self._cells if (name.kind == kind if kind else name.kind != "alias")]
 
-    def register(self, name: Name, cell: Cell) -> None:
+    def held(self) -> list[tuple[Name, Cell]]:
+        """All names, aliases too, and who holds them."""
+        return list(self._cells.items())
+
+    def register(self, name: ProcessName, cell: Cell) -> None:
         """Give `name` to a live process; mail parked for the name becomes its first mail.
 
-        Raises NameTaken, or NoProc when the process has ended.
+        A Via is left to its own registry. Raises NameTaken, or NoProc when the process has ended.
         """
+        if type(name) is Via:
+            via.register(self._node, name, cell)
+            return
+        assert type(name) is Name
         holder = self._cells.get(name)
         if holder is not None:
             raise NameTaken(name, holder.pid)
@@ -65,18 +77,43 @@ class Registry:
         parked = self._unpark(name)
         # A kept call whose caller has gone or timed out is dropped.
         mail = [item for item in parked if type(item[0]) is not Call or self._calls.bind(item[0].sender.tag, cell)]
+        if mail and cell.limit:
+            mail = self._node.overflow.fit(cell, mail)
         if mail:
-            cell.mailbox = deque([*(cell.mailbox or ()), *mail])
+            cell.mail().extend(mail)
             cell.node.scheduler.enqueue(cell)
 
-    def unregister(self, name: Name, cell: Cell | None = None) -> None:
+    def unregister(self, name: ProcessName, cell: Cell | None = None) -> None:
         """Free `name`. Raises NameNotRegistered (also when `cell` is given and is not the holder)."""
+        if type(name) is Via:
+            assert cell is not None
+            via.unregister(self._node, name, cell)
+            return
+        assert type(name) is Name
         holder = self._cells.get(name)
         if holder is None or (cell is not None and holder is not cell):
             raise NameNotRegistered(name)
         del self._cells[name]
         assert holder.names is not None
         holder.names.remove(name)
+
+    def alias(self, cell: Cell) -> Name:
+        """A new name that leads to this process until `unalias`, or its end. It can be no other's, ever."""
+        name = Name("alias", f"{cell.pid}/{self._node.new_ref().serial}")
+        self._cells[name] = cell
+        self.aliases.setdefault(cell, set()).add(name)
+        return name
+
+    def unalias(self, name: Name, cell: Cell) -> bool:
+        """End an alias of this process; whether it was one."""
+        mine = self.aliases.get(cell, set())
+        if name not in mine:
+            return False
+        del self._cells[name]
+        mine.remove(name)
+        if not mine:
+            del self.aliases[cell]
+        return True
 
     def reserve(self, name: Name, mail: list[Item]) -> None:
         """Keep `mail`, and what comes for `name`, for its next holder."""
@@ -93,6 +130,11 @@ class Registry:
             self._lose(parked[0])
         parked.append(item)
         return True
+
+    def change_parked(self, change: Callable[[Iterable[Item]], Iterable[Item]]) -> None:
+        """Put what `change` makes of it in the place of all parked mail (a hot upgrade does)."""
+        for name, mail in self._parked.items():
+            self._parked[name] = deque(change(mail), maxlen=PARKED_LIMIT)
 
     def reserved(self, name: Name) -> bool:
         return name in self._parked
@@ -125,4 +167,7 @@ class Registry:
         """The process is gone: free its names."""
         for name in cell.names or ():
             if self._cells.get(name) is cell:
+                del self._cells[name]
+        if self.aliases:
+            for name in self.aliases.pop(cell, ()):
                 del self._cells[name]

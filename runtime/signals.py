@@ -6,18 +6,18 @@ becomes a message (a Down, a trapped exit) joins the mailbox at its end.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from mirliton.runtime.addresses import Address, Name, Pid
-from mirliton.runtime.cell import Cell, Monitor
+from mirliton.runtime.calls import PendingCall
+from mirliton.runtime.cell import Cell, Monitor, Told
 from mirliton.runtime.dossier import Dossier
 from mirliton.runtime.errors import CodecError, Exit, NoProc, ServerDied, StartError
 from mirliton.runtime.protocol import SIGNALS, Call, Down, ExitSignal, Ref
 from mirliton.runtime.reasons import KILL, KILLED, NOPROC, NORMAL, Crash, is_quiet
 from mirliton.runtime.scheduler import close
-from mirliton.runtime.waits import Io, Receive
+from mirliton.runtime.waits import Io, Receive, Wait
 
 if TYPE_CHECKING:
     from mirliton.runtime.node import Node
@@ -28,7 +28,8 @@ class Signals:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self._links_to_fire: deque[tuple[Cell, Pid, Any]] = deque()
+        self._links_to_fire: deque[tuple[Cell, Pid | None, Any]] = deque()
+        """Who hears of whose end; without a Pid: the dead process whose watchers do."""
         self._firing = False
 
     # Links
@@ -39,30 +40,21 @@ class Signals:
         if peer is cell:
             return
         if peer is not None:
-            self.join(cell, peer)
+            cell.join(peer)
+        elif self.node.distribution is not None and self.node.distribution.link(cell, to):
+            pass
         elif cell.trap:
             self.exit(cell, to, NOPROC, by_link=True)
         else:
             raise NoProc(to)
 
-    @staticmethod
-    def join(cell: Cell, peer: Cell) -> None:
-        if cell.links is None:
-            cell.links = {}
-        if peer.links is None:
-            peer.links = {}
-        cell.links[peer] = None
-        peer.links[cell] = None
-
     def unlink(self, cell: Cell, to: Pid) -> None:
         """After this no exit of that link arrives; one already in the mailbox stays."""
         peer = self.node.find(to)
-        if peer is None:
-            return
-        if cell.links is not None:
-            cell.links.pop(peer, None)
-        if peer.links is not None:
-            peer.links.pop(cell, None)
+        if peer is not None:
+            cell.part(peer)
+        elif self.node.distribution is not None:
+            self.node.distribution.unlink(cell, to)
 
     # Monitors
 
@@ -71,7 +63,8 @@ class Signals:
         ref = self.node.new_ref()
         watched = self.node.find(target)
         if watched is None:
-            self.node.deliver(cell, Down(ref, target, NOPROC), None)
+            if self.node.distribution is None or not self.node.distribution.monitor(ref, target, cell):
+                self.node.deliver(cell, Down(ref, target, NOPROC), None)
         else:
             monitor = Monitor(ref, watched, target, watcher=cell)
             self._watch(monitor)
@@ -80,10 +73,12 @@ class Signals:
             cell.monitors[ref.serial] = monitor
         return ref
 
-    def watch(self, target: Address, future: asyncio.Future[Any]) -> Monitor | None:
+    def watch(self, target: Address, future: Told) -> Monitor | None:
         """Let a future outside all processes have the exit reason; at once, and with no Monitor, for a dead one."""
         watched = self.node.find(target)
         if watched is None:
+            if self.node.distribution is not None:
+                return self.node.distribution.watch(target, future)
             future.set_result(NOPROC)
             return None
         monitor = Monitor(self.node.new_ref(), watched, target, future=future)
@@ -93,8 +88,8 @@ class Signals:
     @staticmethod
     def unwatch(monitor: Monitor | None) -> None:
         """Undo `watch`."""
-        if monitor is not None and monitor.watched.monitored_by is not None:
-            monitor.watched.monitored_by.pop(monitor.ref.serial, None)
+        if monitor is not None:
+            monitor.drop()
 
     @staticmethod
     def _watch(monitor: Monitor) -> None:
@@ -105,13 +100,10 @@ class Signals:
     def demonitor(self, cell: Cell, ref: Ref, flush: bool) -> bool:
         """Whether the monitor was still active. With `flush` a Down that is already in the mailbox goes too."""
         monitor = (cell.monitors or {}).pop(ref.serial, None)
-        if monitor is not None and monitor.watched.monitored_by is not None:
-            monitor.watched.monitored_by.pop(ref.serial, None)
+        if monitor is not None:
+            monitor.drop()
         if flush:
-            for queue in (cell.mailbox, cell.saved, cell.held):
-                for item in list(queue or ()):
-                    if type(item[0]) is Down and item[0].ref == ref:
-                        queue.remove(item)  # type: ignore[union-attr] # not empty here
+            cell.take_out(lambda mail: type(mail) is Down and mail.ref == ref)
         return monitor is not None
 
     # Exit signals
@@ -144,44 +136,55 @@ class Signals:
         node.ended(cell)
         dossier = None
         if not is_quiet(reason):
-            dossier = node.dossiers.add(Dossier.of(cell, reason, node.clock.time(), self._name_of(sender)))
+            dossier = node.dossiers.add(Dossier.of(cell, reason, node.clock.time(), self._sender(sender)))
+        # Most processes have little of what follows: each is looked at before it costs a call.
         names = cell.names
-        node.registry.forget(cell)
-        if cell.keep_mail and names:
-            self._keep_mail(cell, names[0])
-        self._stop_running(cell)
-        self._close_owned(cell)
-        self._fail_calls(cell, reason)
-        for timer in tuple(cell.timers or ()):
-            timer.cancel()
-        cell.timers = None
+        if names or node.registry.aliases:
+            node.registry.forget(cell)
+            if names and cell.keep_mail:
+                self._keep_mail(cell, names[0])
+        if cell.coroutine is not None or cell.wait is not None or cell.task is not None or cell.beside is not None:
+            self._stop_running(cell)
+        if cell.owned is not None:
+            self._close_owned(cell)
+        if cell.callers or cell.calls:
+            self._end_calls(cell)
+        if cell.timers:
+            for timer in tuple(cell.timers):
+                timer.cancel()
         if cell.starter:
             node.calls.fail(cell.starter, StartError(cell.kind, reason))
             cell.starter = 0
-        self._tell_monitors(cell, reason)
-        links, cell.links = cell.links, None
-        for peer in links or ():
-            if peer.links is not None:
-                peer.links.pop(cell, None)
+        for peer in cell.links:
+            peer.drop_link(cell)
             self._links_to_fire.append((peer, cell.pid, reason))
+        # As in Erlang, who is linked and watches as well hears of the link first.
+        if cell.callers or cell.monitored_by or cell.monitors:
+            if cell.link is None:
+                self._tell_watchers(cell, reason)
+            else:
+                self._links_to_fire.append((cell, None, reason))
         node.thespian.ended(cell)
         # No reference cycle may be left behind: a dead process costs no garbage collection.
         cell.pid.cell = None
-        cell.actor = None
+        cell.actor = cell.init = cell.last = cell.answer = cell.error = cell.idle = None
         cell.mailbox = cell.saved = cell.held = None
-        cell.last = None
+        cell.link = cell.more_links = None
+        cell.calls = cell.timers = None
         for hook in node.on_exit:
             try:
                 hook(cell, reason, names, dossier)
             except Exception:
                 node.log.exception("exit_hook_failed", pid=str(cell.pid))
-        self._fire_links()
+        if self._links_to_fire and not self._firing:
+            self._fire_links()
 
-    def _name_of(self, pid: Pid | None) -> str:
-        if pid is None:
-            return ""
-        cell = self.node.find(pid)
-        return f"{cell.label} {pid}" if cell is not None else str(pid)
+    def _sender(self, pid: Pid | None) -> tuple[Any, Pid] | Pid | None:
+        """Who sent an exit signal, for the dossier: with its name or class, while it is known."""
+        cell = self.node.find(pid) if pid is not None else None
+        if cell is None or pid is None:
+            return pid
+        return (cell.names[0] if cell.names else cell.kind), pid
 
     def _close_owned(self, cell: Cell) -> None:
         owned, cell.owned = cell.owned, None
@@ -203,17 +206,19 @@ class Signals:
 
     def _fire_links(self) -> None:
         # A loop, not a recursion: a chain of a hundred thousand links falls like dominoes.
-        if self._firing:
-            return
         self._firing = True
         try:
             while self._links_to_fire:
                 peer, sender, reason = self._links_to_fire.popleft()
-                self.exit(peer, sender, reason, by_link=True)
+                if sender is None:
+                    self._tell_watchers(peer, reason)
+                else:
+                    self.exit(peer, sender, reason, by_link=True)
         finally:
             self._firing = False
 
-    def _tell_monitors(self, cell: Cell, reason: Any) -> None:
+    def _tell_watchers(self, cell: Cell, reason: Any) -> None:
+        """Who monitors the dead process, and who waits for its answer, hears of its end."""
         watchers, cell.monitored_by = cell.monitored_by, None
         for monitor in (watchers or {}).values():
             if monitor.watcher is not None:
@@ -225,23 +230,23 @@ class Signals:
                 monitor.future.set_result(reason)
         mine, cell.monitors = cell.monitors, None
         for monitor in (mine or {}).values():
-            if monitor.watched.monitored_by is not None:
-                monitor.watched.monitored_by.pop(monitor.ref.serial, None)
+            monitor.drop()
+        callers, cell.callers = cell.callers, None
+        for tag in callers or ():
+            self.node.calls.fail_with(tag, lambda target: ServerDied(target, reason))
 
-    def _fail_calls(self, cell: Cell, reason: Any) -> None:
-        kept = set()
+    def _end_calls(self, cell: Cell) -> None:
+        """Forget the calls it waits on; those on it that are kept for its successor are no more on it."""
         if cell.keep_mail and cell.names:
             kept = {
                 item[0].sender.tag
                 for item in cell.all_mail()
                 if type(item[0]) is Call and item is not cell.last and self.node.registry.reserved(cell.names[0])
             }
-        callers, cell.callers = cell.callers, None
-        for tag in callers or ():
-            if tag in kept:
+            for tag in kept.intersection(cell.callers or ()):
+                assert cell.callers is not None
+                cell.callers.discard(tag)
                 self.node.calls.unbind(tag)
-            else:
-                self.node.calls.fail_with(tag, lambda target: ServerDied(target, reason))
         calls, cell.calls = cell.calls, None
         for tag in calls or ():
             self.node.calls.forget(tag)
@@ -253,10 +258,12 @@ class Signals:
 
     def _stop_running(self, cell: Cell) -> None:
         wait, cell.wait = cell.wait, None
-        cell.resume = None
+        cell.answer = cell.error = None
         if type(wait) is Receive:
             wait.finish()
-        elif wait is not None:
+        elif isinstance(wait, PendingCall):
+            self.node.calls.forget(wait.tag)
+        elif isinstance(wait, Wait):
             wait.done = True
             if type(wait) is Io and wait.task is not None:
                 wait.task.cancel()

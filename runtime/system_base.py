@@ -295,7 +295,7 @@ class ActorSystemBase:
         """A message from an actor of another system in this OS process."""
         cell = self.node.find(to)
         if cell is None:
-            self.node.dead_letter(to, message)
+            self.node.post.dead_letter(to, message)
         else:
             self.node.deliver(cell, message, sender)
 

@@ -1,13 +1,12 @@
-"""Deadlines: one heap for a whole node, one timer of the event loop for the nearest of them.
+"""Deadlines: one heap for a whole node, one timer of the event loop for the nearest of them (see alarm.py).
 
-A cancelled timer stays in the heap as an empty entry until it comes up or until more than half the heap is empty;
-cancelling is then one assignment, and most deadlines are cancelled.
+Most deadlines are cancelled. What a cancelled timer held is free at once; its place in the heap, a pair of numbers,
+stays until it comes up, or until more than half the heap is empty places.
 """
 
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,29 +26,46 @@ class Timer:
         self.callback: Callable[[Any], None] | None = callback
         self.argument = argument
 
-    def __lt__(self, other: Timer) -> bool:
-        return (self.due, self.order) < (other.due, other.order)
-
     @property
     def pending(self) -> bool:
         return self.callback is not None
+
+    def over(self) -> None:
+        """It fires: nobody has to keep it."""
 
 
 class TimerQueue:
     """The node's deadlines, soonest first; those due at the same time fire in the order they were set."""
 
+    __slots__ = ("_heap", "_order", "_pending")
+
     def __init__(self) -> None:
-        self._heap: list[Timer] = []
-        self._order = itertools.count()
-        self._cancelled = 0
+        # Pairs of numbers are compared in C, and the garbage collector does not look at them.
+        self._heap: list[tuple[float, int]] = []
+        self._pending: dict[int, Timer] = {}
+        self._order = 0
 
     def __len__(self) -> int:
-        return len(self._heap) - self._cancelled
+        return len(self._pending)
+
+    def pending(self) -> list[Timer]:
+        """The deadlines that are set, in the order they were."""
+        return list(self._pending.values())
+
+    def take_turn(self) -> int:
+        """Where the next timer stands among those of its time."""
+        self._order += 1
+        return self._order
 
     def add(self, due: float, callback: Callable[[Any], None], argument: Any = None) -> Timer:
-        timer = Timer(due, next(self._order), callback, argument)
-        heapq.heappush(self._heap, timer)
+        timer = Timer(due, self.take_turn(), callback, argument)
+        self.put(timer)
         return timer
+
+    def put(self, timer: Timer) -> None:
+        """Let a timer wait for its time."""
+        self._pending[timer.order] = timer
+        heapq.heappush(self._heap, (timer.due, timer.order))
 
     def cancel(self, timer: Timer) -> bool:
         """Whether the timer was still pending."""
@@ -57,66 +73,95 @@ class TimerQueue:
             return False
         timer.callback = None
         timer.argument = None
-        self._cancelled += 1
-        if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry.callback is not None]
+        pending = self._pending
+        del pending[timer.order]
+        if len(self._heap) > 2 * len(pending) + 64:
+            self._heap = [(kept.due, order) for order, kept in pending.items()]
             heapq.heapify(self._heap)
-            self._cancelled = 0
         return True
 
     def next_due(self) -> float | None:
-        while self._heap and self._heap[0].callback is None:
-            heapq.heappop(self._heap)
-            self._cancelled -= 1
-        return self._heap[0].due if self._heap else None
+        heap = self._heap
+        while heap:
+            due, order = heap[0]
+            if order in self._pending:
+                return due
+            heapq.heappop(heap)
+        return None
 
     def pop_due(self, now: float) -> Timer | None:
         """The soonest timer that is due at `now`, taken out. The caller runs it."""
         due = self.next_due()
         if due is None or due > now:
             return None
-        return heapq.heappop(self._heap)
+        return self._pending.pop(heapq.heappop(self._heap)[1])
 
 
-class TimerRef:
+class TimerRef(Timer):
     """A timer that a process has set; give it to `cancel_timer`. It dies with its owner, and with its target."""
 
-    __slots__ = ("owner", "ref", "target", "timer")
+    __slots__ = ("_ref", "owner", "target")
 
-    def __init__(self, ref: Ref, timer: Timer, owner: Cell, target: Cell | None) -> None:
-        self.ref = ref
-        self.timer = timer
+    def __init__(
+        self, due: float, order: int, callback: Callable[[Any], None], argument: Any, owner: Cell, target: Cell | None
+    ) -> None:
+        self.due = due
+        self.order = order
+        self.callback = callback
+        self.argument = argument
         self.owner = owner
         self.target = target
-        for cell in (owner, target):
-            if cell is not None:
-                if cell.timers is None:
-                    cell.timers = set()
-                cell.timers.add(self)
+        self._ref: Ref | None = None
 
     @classmethod
-    def arm(
-        cls, owner: Cell, delay: float, action: Callable[[], None], target: Cell | None, ref: Ref | None = None
+    def arm(cls, owner: Cell, delay: float, action: Callable[[], None], target: Cell | None) -> TimerRef:
+        """Do `action()` in `delay` seconds. Without a `target` (a Pid that is dead by now) it is dead at once."""
+        return cls.set(owner, delay, _act, action, target)
+
+    @classmethod
+    def set(
+        cls, owner: Cell, delay: float, callback: Callable[[Any], None], argument: Any, target: Cell | None
     ) -> TimerRef:
-        """Do `action` in `delay` seconds. Without a `target` (a Pid that is dead by now) the timer is dead too."""
+        """`arm` for `callback(argument)`: with a plain function that costs no closure."""
         node = owner.node
-
-        def fire(made: TimerRef) -> None:
-            made.let_go()
-            action()
-
-        timer = node.after(delay, fire)
-        timer.argument = made = cls(ref or node.new_ref(), timer, owner, target)
+        due = node.clock.now()
+        if delay > 0:
+            due += delay
+        made = cls(due, node.timers.take_turn(), callback, argument, owner, target)
         if target is None:
-            made.cancel()
+            made.callback = made.argument = None
+            return made
+        if owner.timers is None:
+            owner.timers = {made}
+        else:
+            owner.timers.add(made)
+        if target is not owner:
+            if target.timers is None:
+                target.timers = {made}
+            else:
+                target.timers.add(made)
+        node.set_timer(made)
         return made
 
-    def let_go(self) -> None:
+    @property
+    def ref(self) -> Ref:
+        """What the message of `start_timer` calls it."""
+        if self._ref is None:
+            self._ref = self.owner.node.new_ref()
+        return self._ref
+
+    def over(self) -> None:
         """It has fired or is cancelled: nobody has to keep it."""
-        for cell in (self.owner, self.target):
-            if cell is not None and cell.timers is not None:
-                cell.timers.discard(self)
+        if self.owner.timers is not None:
+            self.owner.timers.discard(self)
+        target = self.target
+        if target is not None and target is not self.owner and target.timers is not None:
+            target.timers.discard(self)
 
     def cancel(self) -> None:
-        self.let_go()
-        self.owner.node.timers.cancel(self.timer)
+        if self.owner.node.timers.cancel(self):
+            self.over()
+
+
+def _act(action: Callable[[], None]) -> None:
+    action()

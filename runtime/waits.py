@@ -7,25 +7,30 @@ in a Task (an async handler, `background`, `io`) the object turns into a Future 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Generator
+from typing import TYPE_CHECKING, Any, Final
+
+from mypy_extensions import mypyc_attr
 
 from mirliton.runtime.errors import StartError
 from mirliton.runtime.protocol import Completed
 from mirliton.runtime.reasons import reason_of
-from mirliton.runtime.timers import Timer
+from mirliton.runtime.saved_mail import Match
 
 if TYPE_CHECKING:
     from mirliton.runtime.cell import Cell
     from mirliton.runtime.scheduler import Scheduler
-
-Match = type | tuple[type, ...] | Callable[[Any], bool] | None
-
-_NOTHING: tuple[Any, BaseException | None] = (None, None)
+    from mirliton.runtime.timers import Timer
 
 
+NOTHING: Final[tuple[Any, BaseException | None]] = (None, None)
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Wait:
-    """Waits until `resolve` or `fail` is called, once. Subclasses say what that hangs on.
+    """Waits until it is settled, with a value or an error; the first time counts. Subclasses say what that hangs on.
+
+    `cell` is the process that waits; where none does, `scheduler` knows the Task that may.
 
     An error is kept only until it is raised: an exception that its own traceback can reach is a reference cycle.
     """
@@ -33,39 +38,40 @@ class Wait:
     __slots__ = ("cell", "done", "future", "outcome", "scheduler")
 
     def __init__(self, cell: Cell | None, scheduler: Scheduler | None = None) -> None:
+        if scheduler is None:
+            assert cell is not None
+            scheduler = cell.node.scheduler
         self.cell = cell
-        self.scheduler = scheduler
-        """Set where no process waits, but work that the scheduler knows of may."""
+        self.scheduler: Scheduler = scheduler
         self.done = False
         self.future: asyncio.Future[Any] | None = None
-        self.outcome = _NOTHING
+        self.outcome = NOTHING
+        """What it came to before anybody awaited it."""
 
     def __await__(self) -> Generator[Any, Any, Any]:
         if self.done:
-            (value, error), self.outcome = self.outcome, _NOTHING
+            (value, error), self.outcome = self.outcome, NOTHING
             if error is not None:
                 try:
                     raise error
                 finally:
                     del error
             return value
-        cell = self.cell
-        if cell is not None and cell.node.scheduler.current is cell:
+        if self.cell is not None and self.scheduler.current is self.cell:
             return (yield self)
         return (yield from self._in_task())
 
     def _in_task(self) -> Generator[Any, Any, Any]:
         self.future = future = asyncio.get_running_loop().create_future()
         # Time may move while this Task waits for something of ours.
-        scheduler = self.cell.node.scheduler if self.cell is not None else self.scheduler
-        if scheduler is not None and self.cell is None and not scheduler.tracks(asyncio.current_task()):
-            scheduler = None
-        if scheduler is not None:
+        scheduler = self.scheduler
+        counted = self.cell is not None or scheduler.tracks(asyncio.current_task())
+        if counted:
             scheduler.tasks_working -= 1
         try:
             return (yield from future)
         finally:
-            if scheduler is not None:
+            if counted:
                 scheduler.tasks_working += 1
             self.future = None
             del future
@@ -80,28 +86,28 @@ class Wait:
         if self.done:
             return
         self.done = True
-        if self.future is not None:
-            if not self.future.done():
-                if error is not None:
-                    self.future.set_exception(error)
-                else:
-                    self.future.set_result(value)
-        elif self.cell is not None and self.cell.wait is self:
-            self.cell.node.scheduler.wake(self.cell, value, error)
-        else:
+        cell = self.cell
+        if cell is not None and cell.wait is self:
+            self.scheduler.wake(cell, value, error)
+        elif self.future is None:
             self.outcome = (value, error)
+        elif not self.future.done():
+            if error is not None:
+                self.future.set_exception(error)
+            else:
+                self.future.set_result(value)
 
 
-class Receive(Wait):
+class Receive:
     """Waits for the first message that matches; the scheduler offers it the mailbox.
 
     When its time is up the mailbox is looked at once more, so that a message that came in time is never missed.
     """
 
-    __slots__ = ("last_look", "match", "scanned", "timeout", "timer")
+    __slots__ = ("cell", "last_look", "match", "scanned", "timeout", "timer")
 
-    def __init__(self, cell: Cell, match: Match, timeout: float | None) -> None:
-        super().__init__(cell)
+    def __init__(self, cell: Cell | None, match: Match, timeout: float | None) -> None:
+        self.cell = cell
         self.match = match
         self.timeout = timeout
         self.scanned = False
@@ -109,16 +115,6 @@ class Receive(Wait):
         self.last_look = timeout is not None and timeout <= 0
         """Do not wait: fail when nothing that matches is there."""
         self.timer: Timer | None = None
-        if timeout is not None and timeout > 0:
-            self.timer = cell.node.after(timeout, self._time_is_up)
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        cell = self.cell
-        assert cell is not None
-        if cell.node.scheduler.current is not cell:
-            self.finish()
-            raise RuntimeError("receive belongs to the process's own coroutine, not to a Task beside it")
-        return (yield self)
 
     def accepts(self, message: Any) -> bool:
         match = self.match
@@ -131,9 +127,14 @@ class Receive(Wait):
     def nothing_came(self) -> TimeoutError:
         return TimeoutError(f"nothing that matches came within {self.timeout:g} s")
 
+    def set_deadline(self) -> None:
+        """Called at the end of the slice in which it began to wait, if it still does."""
+        cell = self.cell
+        if cell is not None and cell.wait is self and self.timeout is not None and not self.last_look:
+            self.timer = cell.node.after(self.timeout, self._time_is_up)
+
     def finish(self) -> None:
         """It waits no more."""
-        self.done = True
         if self.timer is not None:
             assert self.cell is not None
             self.cell.node.timers.cancel(self.timer)
@@ -144,6 +145,10 @@ class Receive(Wait):
         self.last_look = True
         if self.cell is not None and self.cell.wait is self:
             self.cell.node.scheduler.enqueue(self.cell)
+
+
+ANY_MAIL: Final = Receive(None, None, None)
+"""Waits for any message, for ever, in whatever process: the usual receive needs no object of its own."""
 
 
 class Io(Wait):
@@ -157,8 +162,7 @@ class Io(Wait):
         self.task: asyncio.Task[Any] | None = None
 
     def start(self) -> None:
-        assert self.cell is not None
-        self.task = self.cell.node.scheduler.track(self._run())
+        self.task = self.scheduler.track(self._run())
         self.task.add_done_callback(self._dispose)
 
     async def _run(self) -> None:
@@ -183,14 +187,13 @@ class Notice(Wait):
 
     __slots__ = ("tag",)
 
-    cell: Cell
-
     def __init__(self, cell: Cell, tag: Any) -> None:
         super().__init__(cell)
         self.tag = tag
 
     def _settle(self, value: Any, error: BaseException | None) -> None:
         reason = error.reason if isinstance(error, StartError) else error and reason_of(error)
+        assert self.cell is not None
         self.cell.node.deliver(self.cell, Completed(self.tag, value, reason), None)
 
 

@@ -1,10 +1,17 @@
 """Fixtures every test may use, and the list of skipped tests with which a run ends."""
 
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from mirliton.runtime import Node
+
+LAX = ("tests/bench/", "tests/chaos/")
+"""What measures, or kills for minutes: strict mode costs half the speed."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +29,30 @@ def reference() -> Path:
     if not folder.is_dir():
         pytest.skip("the reference recordings (../shared/reference) are not beside this checkout")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def every_node_is_strict(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every node of a test is strict, examples' too; a test that asks for another, or in which one finds fault, fails.
+
+    A test marked `lax(reason)` may ask; Thespian's own programs, whose messages are no types of ours, are let alone.
+    """
+    made: list[Node] = []
+    begin = Node.__init__
+    lax = request.node.get_closest_marker("lax") is not None or request.node.nodeid.startswith(LAX)
+
+    def noted(node: Node, *args: Any, **options: Any) -> None:
+        if lax or sys._getframe(1).f_globals.get("__name__") == "mirliton.runtime.system_base":
+            begin(node, *args, **options)
+        else:
+            begin(node, *args, **{"strict": True} | options)
+            made.append(node)
+            assert node.strict, f"{node.name} is not strict; a test that needs that says why with @pytest.mark.lax"
+
+    monkeypatch.setattr(Node, "__init__", noted)
+    yield
+    found = [violation for node in made for violation in node.strict_violations]
+    assert not found, found
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -10,7 +10,7 @@ from mirliton.runtime.addresses import Name, Pid
 from mirliton.runtime.gen_server import GenServer, NoReply, Reply
 from mirliton.runtime.node import Node
 from mirliton.runtime.protocol import From
-from mirliton.runtime.waits import Match
+from mirliton.runtime.saved_mail import Match
 
 
 class Probe:

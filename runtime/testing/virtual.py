@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
-from collections.abc import AsyncIterator, Awaitable
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import Any, Final, TypeVar
 
+from mirliton.runtime.addresses import Pid
+from mirliton.runtime.cell import Cell
 from mirliton.runtime.clock import VirtualClock
 from mirliton.runtime.node import STOP_TIMEOUT, Node
+from mirliton.runtime.testing.choices import Choices
+from mirliton.runtime.testing.exploring import ExploringScheduler, ExploringTimers
+from mirliton.runtime.testing.faults import Faults
 
 T = TypeVar("T")
 
@@ -30,12 +36,43 @@ class VirtualNode(Node):
 
     clock: VirtualClock
 
-    def __init__(self, name: str = "test@localhost", *, strict: bool = True) -> None:
-        super().__init__(name, clock=VirtualClock(), strict=strict, incarnation=1)
+    def __init__(
+        self,
+        name: str = "test@localhost",
+        *,
+        strict: bool = True,
+        choices: Choices | None = None,
+        incarnation: int = 1,
+        clock: VirtualClock | None = None,
+    ) -> None:
+        super().__init__(name, clock=clock or VirtualClock(), strict=strict, incarnation=incarnation)
+        self.choices = choices
+        """The decisions of this run, where they are not all first come, first served."""
+        self.faults = Faults(self)
+        """What goes wrong on purpose."""
+        if choices is not None:
+            self.timers = ExploringTimers(choices)
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().attach(loop)
+        if self.choices is not None:
+            self.scheduler = self.post.scheduler = ExploringScheduler(self, loop, self.choices)
+        else:
+            # How far a slice gets must not depend on how fast the machine is.
+            self.scheduler.seconds_per_slice = math.inf
 
     async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """As Node.stop, with as much virtual time as it takes."""
         await self.drive(super().stop(timeout), limit=timeout + 1.0)
+
+    def deliver(self, cell: Cell, message: Any, sender: Pid | None) -> None:
+        """As Node.deliver, but for what `faults` says."""
+        if not self.faults.take(cell, message, sender):
+            self.deliver_now(cell, message, sender)
+
+    def deliver_now(self, cell: Cell, message: Any, sender: Pid | None) -> None:
+        """Put a message at the end of a mailbox, whatever `faults` says."""
+        super().deliver(cell, message, sender)
 
     async def idle(self) -> None:
         """Wait until every process waits for a message or for time, and no handler awaits I/O."""
@@ -84,10 +121,32 @@ class VirtualNode(Node):
 
 
 @contextlib.asynccontextmanager
-async def virtual_node(name: str = "test@localhost", *, strict: bool = True) -> AsyncIterator[VirtualNode]:
-    """A running VirtualNode. A violation of strict mode anywhere in it fails the test at the end."""
-    node = VirtualNode(name, strict=strict)
+async def virtual_node(
+    name: str = "test@localhost",
+    *,
+    strict: bool = True,
+    seed: int | None = None,
+    decisions: Mapping[int, int] | None = None,
+    choices: Choices | None = None,
+) -> AsyncIterator[VirtualNode]:
+    """A running VirtualNode. A violation of strict mode anywhere in it fails the test at the end.
+
+    Who runs next is decided first come, first served; with a `seed` it is drawn, the same each time; `decisions` are
+    those of a run that `explore` found (both make one message a turn). `choices` is either, and keeps the trace.
+    """
+    if choices is None and (seed is not None or decisions is not None):
+        choices = Choices(seed, decisions)
+    node = VirtualNode(name, strict=strict, choices=choices)
     async with node:
-        yield node
-        if node.strict_violations:
-            raise node.strict_violations[0]
+        try:
+            yield node
+        except BaseException:
+            node.strict_violations = []  # the test has failed already
+            raise
+        finally:
+            node.faults.undo()
+        node.faults.check()
+        node.strictness.check_unchanged()
+        violations, node.strict_violations = node.strict_violations, []
+        if violations:
+            raise violations[0]

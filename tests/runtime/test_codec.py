@@ -297,13 +297,15 @@ def test_strict_mode_tells_a_value_that_the_codec_changes() -> None:
         check_strict(Point(math.nan))
 
 
-async def test_in_strict_mode_the_sender_is_told_of_an_unsendable_message(puppet: Any) -> None:
+async def test_in_strict_mode_the_sender_is_told_of_an_unsendable_message(puppet: Any, node: Any) -> None:
     a, b = await puppet(), await puppet()
     with pytest.raises(NotSerialisable):
         await a.do(lambda me: me.send(b.pid, Point(object())))
     with pytest.raises(NotSerialisable):
         await a.do(lambda me: me.call(b.pid, object()))
     assert b.messages == []
+    assert len(node.strict_violations) == 2
+    node.strict_violations.clear()
 
 
 async def test_in_strict_mode_a_message_changed_after_the_send_fails_its_receiver(puppet: Any, node: Any) -> None:
@@ -331,6 +333,8 @@ async def test_in_strict_mode_an_unsendable_reply_fails_the_server(node: Any) ->
     pid = await node.start(Server)
     with pytest.raises(ServerDied, match="NotSerialisable"):
         await node.call(pid, 1)
+    assert len(node.strict_violations) == 1
+    node.strict_violations.clear()
 
 
 def test_frames_are_small() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import weakref
 from collections import deque
 from typing import Any
 
@@ -9,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventually import until
 from mirliton.runtime import Crash, Dossiers, Exit, GenServer, Name, Pid, message, redact, summarise
 from mirliton.runtime.dossier import KEPT, MESSAGES_SHOWN, Dossier
+from mirliton.runtime.redaction import describe
 
 SECRET = "hunter2"
 
@@ -187,6 +191,103 @@ def test_words_that_only_look_like_secrets_are_shown(key: str) -> None:
 
 def test_an_empty_secret_is_shown_as_empty() -> None:
     assert redact({"password": "", "token": None}) == {"password": "", "token": None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"originate {{sip_auth_username=bob,sip_auth_password={SECRET}}}user/bob",
+        f'Authorization: Digest username="bob", realm="x", response="{SECRET}"',
+        f"Authorization: Basic {SECRET}",
+        f"got header Bearer {SECRET} from bob",
+        f"cannot reach amqp://guest:{SECRET}@localhost:5672/",
+        f'{{"name": "bob", "auth_token": "{SECRET}"}}',
+        f"eyJhbGciOiJIUzI1NiJ9.{SECRET}.c2lnbmF0dXJl",
+        f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----",
+        f"a1-hash: {SECRET}",
+        f"pin={SECRET}&next=1",
+    ],
+)
+@pytest.mark.parametrize("shape", [lambda t: t, lambda t: [t], lambda t: {"line": t}, lambda t: t.encode(), ValueError])
+def test_what_looks_like_a_secret_is_hidden_inside_any_text(text: str, shape: Any) -> None:
+    assert SECRET not in summarise(shape(text))
+    assert SECRET not in describe(Crash("ValueError", text))
+    assert SECRET not in describe(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["sip:bob@example.com", "pinning 3 of 4", "no such user", "http://a.b/c?d=e", "x" * 500]
+)
+def test_an_ordinary_text_is_left_as_it_is(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_a_class_may_say_itself_what_is_shown_of_it() -> None:
+    class Sealed:
+        def __init__(self) -> None:
+            self.key = SECRET
+
+        def __repr__(self) -> str:
+            return self.key
+
+        def __redact__(self) -> Any:
+            return {"length": len(self.key), "password": self.key}
+
+    assert "'length': 7" in summarise([Sealed()])
+    assert SECRET not in summarise({"x": (Sealed(),)})
+
+
+def test_a_wide_and_deep_value_is_looked_at_only_so_far() -> None:
+    tree: Any = "leaf"
+    for _ in range(5):
+        tree = dict.fromkeys(range(100), tree)
+    assert len(summarise(tree)) < 2_100
+
+
+class Hoards(GenServer):
+    """Has a state, a last message, mail and a reason that are all far too big to keep."""
+
+    def init(self) -> None:
+        self.big = Big()
+        self.numbers = list(range(100_000))
+        self.trace_id = "call-2"
+
+    def handle_info(self, received: Any) -> None:
+        raise ValueError("x" * 1_000_000)
+
+
+class Big:
+    """Something whose end can be seen."""
+
+
+async def test_a_written_dossier_keeps_nothing_of_the_dead_alive(node: Any) -> None:
+    pid = await node.start(Hoards)
+    big = weakref.ref(pid.cell.actor.big)
+    for _ in range(3):
+        node.send(pid, {"text": "y" * 1_000_000})
+    await node.idle()
+    dossier = node.dossiers.of(pid)
+    assert big() is not None, "the death itself only takes references"
+    await until(lambda: big() is None)
+    assert dossier.trace_id == "call-2"
+    assert "Big object" in dossier.state["big"]
+    assert dossier.mail == 2
+    assert _size(dossier) < 20_000
+
+
+async def test_a_thousand_crashes_leave_dossiers_of_a_bounded_size(node: Any) -> None:
+    node.strict = False
+    for _ in range(1000):
+        node.send(node.spawn(Hoards), "go")
+        await node.idle()
+    written = [dossier.write() for dossier in node.dossiers]
+    assert len(written) == KEPT
+    assert max(_size(dossier) for dossier in node.dossiers) < 20_000
+
+
+def _size(dossier: Dossier) -> int:
+    seen = pickle.dumps((dossier.reason, dossier.write(), dossier.class_name))
+    return len(seen)
 
 
 @given(st.recursive(st.text() | st.integers() | st.none(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))

@@ -27,6 +27,8 @@ from mirliton.runtime import (
 
 COUNT = 10_000
 
+pytestmark = pytest.mark.lax("strict mode keeps what was sent, to look at it again")
+
 
 class Busy(GenServer):
     """Has some of everything a process can have."""

@@ -60,4 +60,4 @@ def test_the_same_class_may_be_registered_again() -> None:
 def test_the_runtime_has_only_tags_of_its_own_families() -> None:
     own = {tag for tag, cls in registered().items() if cls.__module__.startswith("mirliton.runtime")}
     assert own
-    assert {tag.partition(".")[0] for tag in own} == {"otp", "sys"}
+    assert {tag.partition(".")[0] for tag in own} == {"gen_event", "key_registry", "otp", "statem", "sys"}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
+import structlog
+from thespian.actors import Actor
 
 from mirliton.runtime import (
     Call,
@@ -16,7 +19,7 @@ from mirliton.runtime import (
     MailboxFull,
     Name,
     Node,
-    NoProc,
+    NodeDown,
     Pid,
     Reply,
     Stop,
@@ -90,6 +93,69 @@ async def test_a_mailbox_at_its_bound_drops_what_it_says_and_counts(node: Any, c
     await node.idle()
     assert log == [Note(n) for n in kept]
     assert node.dropped == 7
+
+
+@pytest.mark.parametrize(("cls", "kept"), [(Bounded, [0, 1, 2]), (Oldest, [7, 8, 9]), (Newest, [0, 1, 2])])
+async def test_a_bound_holds_whoever_sends(node: Any, puppet: Any, cls: Any, kept: list[int]) -> None:
+    """Timers, casts of processes, Thespian's own send and mail that waited for a successor: the rule is the same."""
+    ways: list[Any] = [
+        lambda me, to, n: me.send_after(1, to, Note(n)),
+        lambda me, to, n: me.node.send(Name("service", "bounded"), Note(n)),
+        lambda me, to, n: Actor.send(me, to, Note(n)),
+    ]
+    for way in ways:
+        log: list[Any] = []
+        pid, a = await node.start(cls, log, name=Name("service", "bounded")), await puppet()
+        await node.sys.suspend(pid)
+
+        def send_all(me: GenServer, way: Any = way, pid: Any = pid) -> None:
+            for n in range(10):
+                with contextlib.suppress(MailboxFull):
+                    way(me, pid, n)
+
+        await a.do(send_all)
+        await node.advance(2)
+        await node.sys.resume(pid)
+        await node.idle()
+        assert log == [Note(n) for n in kept]
+        node.exit(pid, "kill")
+    assert node.overflow.lost == {(cls.__qualname__, cls.mailbox_overflow): 21}
+
+
+@pytest.mark.parametrize(("cls", "kept"), [(Bounded, [0, 1, 2]), (Oldest, [7, 8, 9]), (Newest, [0, 1, 2])])
+async def test_mail_kept_for_a_successor_keeps_to_its_bound(node: Any, puppet: Any, cls: Any, kept: list[int]) -> None:
+    name = Name("service", "kept")
+    a = await puppet()
+    first = await a.do(lambda me: me.spawn(cls, [], name=name, keep_mail=True))
+    node.exit(first, "kill")
+    for n in range(10):
+        node.send(name, Note(n))
+    calling = asyncio.ensure_future(node.call(name, "q", timeout=None)) if cls is not Oldest else None
+    await node.idle()
+    log: list[Any] = []
+    await node.start(cls, log, name=name)
+    await node.idle()
+    assert log == [Note(n) for n in kept]
+    if calling is not None:
+        with pytest.raises(MailboxFull):
+            await calling
+
+
+async def test_a_full_mailbox_is_logged_once_and_counted_each_time(node: Any) -> None:
+    lines: list[Any] = []
+    node.log = structlog.wrap_logger(
+        structlog.ReturnLogger(), processors=[lambda _l, _m, line: lines.append(line["event"]) or line]
+    )
+    pid = await node.start(Newest, [])
+    for n in range(100):
+        node.send(pid, Note(n))
+    assert lines == ["mailbox_full"]
+    assert node.overflow.lost == {("Newest", "drop_newest"): 97}
+
+
+def test_a_bound_that_means_nothing_is_refused_where_it_is_written() -> None:
+    with pytest.raises(ValueError, match="mailbox_overflow 'drop_all' one of"):
+        type("Wrong", (GenServer,), {"mailbox_limit": 3, "mailbox_overflow": "drop_all"})
 
 
 async def test_a_call_that_is_dropped_fails_at_once(node: Any) -> None:
@@ -221,7 +287,7 @@ async def test_two_nodes_on_one_loop_keep_their_processes_apart(puppet: Any, nod
         log: list[Any] = []
         stranger = await other.start(Bounded, log)
         await a.do(lambda me: me.send(stranger, Note(1)))
-        with pytest.raises(NoProc):
+        with pytest.raises(NodeDown):
             await a.do(lambda me: me.call(stranger, "q"))
         await other.idle()
         assert log == []

@@ -108,3 +108,12 @@ async def test_the_parent_is_who_started_it_with_a_link(puppet: Any, node: Any) 
 async def test_a_process_knows_itself(puppet: Any, node: Any) -> None:
     a = await puppet(name=Name("call", "c1"))
     assert await a.do(lambda me: (me.pid, me.node is node, me.whereis(Name("call", "c1")))) == (a.pid, True, a.pid)
+
+
+async def test_what_is_disowned_is_not_closed_at_the_end(puppet: Any, node: Any) -> None:
+    closed: list[str] = []
+    keep, give_back = (lambda: closed.append("kept")), (lambda: closed.append("given back"))
+    a = await puppet()
+    await a.do(lambda me: (me.own(give_back), me.own(keep), me.disown(give_back), me.disown(give_back)))
+    node.exit(a.pid, "kill")
+    assert closed == ["kept"]

@@ -1,4 +1,4 @@
-"""Random programs of spawn, link, monitor, exit and trap, against a model of a few lines.
+"""Random programs of spawn, link, monitor, exit, trap, names, aliases and mail, against a model of a few lines.
 
 The model knows Erlang's rules (OTP reference, "Processes") and nothing of the runtime; both must agree on who lives,
 what each died of, and what each received in which order.
@@ -7,16 +7,40 @@ what each died of, and what each received in which order.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mirliton.runtime import CoroutineProcess, Down, ExitSignal, NoProc, Pid
+from mirliton.runtime import (
+    CoroutineProcess,
+    Down,
+    ExitSignal,
+    GenServer,
+    Name,
+    NameNotRegistered,
+    NameTaken,
+    NoProc,
+    NoReply,
+    Pid,
+    Stop,
+    message,
+)
 from mirliton.runtime.testing import virtual_node
 
 REASONS = ["normal", "shutdown", "boom", "kill", "killed"]
+NAMES = [Name("test", "red"), Name("test", "blue")]
+
+
+@message("test.program.letter")
+class Letter:
+    """The `n`th message of a program, sent by process number `sender`."""
+
+    sender: int
+    n: int
 
 
 class Model:
@@ -28,7 +52,10 @@ class Model:
         self.traps: dict[int, bool] = {}
         self.mail: dict[int, list[Any]] = {}
         self.dead: dict[int, str] = {}
-        self.firing: deque[tuple[int, int, str]] = deque()
+        self.names: dict[int, int] = {}
+        self.aliases: dict[int, int] = {}
+        self.firing: deque[tuple[int, int | None, str]] = deque()
+        """Who hears over a link of whose end; with None: the dead one whose watchers hear."""
 
     def alive(self, p: int) -> bool:
         return p in self.traps and p not in self.dead
@@ -56,15 +83,22 @@ class Model:
             self.links[p].pop(q, None)
             self.links[q].pop(p, None)
 
-    def monitor(self, p: int, q: int, ref: int) -> None:
-        if self.alive(q):
+    def monitor(self, p: int, q: int | None, ref: int) -> None:
+        if q is not None and self.alive(q):
             self.monitors[ref] = (p, q)
         else:
             self.mail[p].append(("down", ref, "noproc"))
 
-    def demonitor(self, p: int, ref: int) -> None:
+    def demonitor(self, p: int, ref: int, flush: bool) -> None:
+        """With `flush` while nothing of the mailbox has been read."""
+        if flush:
+            self.mail[p] = [mail for mail in self.mail[p] if mail[:2] != ("down", ref)]
         if ref in self.monitors and self.monitors[ref][0] == p:
             del self.monitors[ref]
+
+    def send(self, p: int, q: int | None, n: int) -> None:
+        if q is not None and self.alive(q):
+            self.mail[q].append(("letter", p, n))
 
     def signal(self, p: int, q: int, reason: str) -> None:
         if not self.alive(q):
@@ -80,15 +114,29 @@ class Model:
         self.end(p, reason)
         while self.firing:
             q, sender, why = self.firing.popleft()
-            if not self.alive(q):
+            if sender is None:
+                self.tell_watchers(q, why)
+            elif not self.alive(q):
                 continue
-            if self.traps[q]:
+            elif self.traps[q]:
                 self.mail[q].append(("exit", sender, why))
             elif why != "normal":
                 self.end(q, why)
 
     def end(self, p: int, reason: str) -> None:
         self.dead[p] = reason
+        self.names = {name: q for name, q in self.names.items() if q != p}
+        self.aliases = {alias: q for alias, q in self.aliases.items() if q != p}
+        links = self.links.pop(p)
+        for q in links:
+            self.links[q].pop(p, None)
+            self.firing.append((q, p, reason))
+        if links:
+            self.firing.append((p, None, reason))  # links are told first
+        else:
+            self.tell_watchers(p, reason)
+
+    def tell_watchers(self, p: int, reason: str) -> None:
         for ref, (watcher, watched) in list(self.monitors.items()):
             if watched == p:
                 del self.monitors[ref]
@@ -96,9 +144,6 @@ class Model:
                     self.mail[watcher].append(("down", ref, reason))
             elif watcher == p:
                 del self.monitors[ref]
-        for q in self.links.pop(p):
-            self.links[q].pop(p, None)
-            self.firing.append((q, p, reason))
 
 
 class Subject(CoroutineProcess):
@@ -121,6 +166,7 @@ class World:
         self.node = node
         self.pids: list[Pid] = []
         self.refs: dict[int, Any] = {}
+        self.aliases: dict[int, Name] = {}
         self.mail: dict[int, list[Any]] = {}
         self.dead: dict[int, Any] = {}
         node.on_exit.append(lambda cell, reason, *_: self.dead.__setitem__(self.number(cell.pid), reason))
@@ -131,6 +177,8 @@ class World:
     def note(self, p: int, received: Any) -> None:
         if isinstance(received, ExitSignal):
             self.mail[p].append(("exit", self.number(received.sender), received.reason))
+        elif isinstance(received, Letter):
+            self.mail[p].append(("letter", received.sender, received.n))
         else:
             assert isinstance(received, Down)
             ref = next(n for n, ref in self.refs.items() if ref == received.ref)
@@ -153,12 +201,21 @@ class World:
 
 
 _process = st.integers(0, 4)
+_name = st.integers(0, len(NAMES) - 1)
 steps = st.one_of(
     st.tuples(st.just("spawn"), _process, st.booleans(), st.booleans()),
     st.tuples(st.just("link"), _process, _process),
     st.tuples(st.just("unlink"), _process, _process),
     st.tuples(st.just("monitor"), _process, _process),
-    st.tuples(st.just("demonitor"), _process, _process),
+    st.tuples(st.just("demonitor"), _process, _process, st.booleans()),
+    st.tuples(st.just("monitor_name"), _process, _name),
+    st.tuples(st.just("register"), _process, _name),
+    st.tuples(st.just("unregister"), _process, _name),
+    st.tuples(st.just("send"), _process, _process),
+    st.tuples(st.just("send_name"), _process, _name),
+    st.tuples(st.just("alias"), _process),
+    st.tuples(st.just("unalias"), _process, _process),
+    st.tuples(st.just("send_alias"), _process, _process),
     st.tuples(st.just("signal"), _process, _process, st.sampled_from(REASONS)),
     st.tuples(st.just("end"), _process, _process, st.sampled_from(REASONS)),
     st.tuples(st.just("trap"), _process, st.booleans()),
@@ -179,8 +236,8 @@ async def _both(program: list[Any], settled: bool) -> None:
         for number in range(3):
             model.spawn(None, number == 0, False)
             await world.spawn(None, number == 0, False)
-        refs = 0
-        for step in program:
+        refs = aliases = 0
+        for n, step in enumerate(program):
             kind, *arguments = step
             if kind == "idle":
                 await node.idle()
@@ -190,6 +247,8 @@ async def _both(program: list[Any], settled: bool) -> None:
             if not model.alive(p):
                 continue
             q = arguments[1] % count if len(arguments) > 1 else 0
+            word = arguments[1] % len(NAMES) if len(arguments) > 1 else 0
+            alias = arguments[1] % aliases if len(arguments) > 1 and aliases else 0
             match kind:
                 case "spawn":
                     model.spawn(p, arguments[1], arguments[2])
@@ -210,8 +269,46 @@ async def _both(program: list[Any], settled: bool) -> None:
                     refs += 1
                 case "demonitor" if refs:
                     ref = arguments[1] % refs
-                    model.demonitor(p, ref)
-                    world.actor(p).demonitor(world.refs[ref])
+                    flush = arguments[2] and not settled
+                    if flush and not world.mail[p]:
+                        model.demonitor(p, ref, True)
+                        world.actor(p).demonitor(world.refs[ref], flush=True)
+                    elif not flush:
+                        model.demonitor(p, ref, False)
+                        world.actor(p).demonitor(world.refs[ref])
+                case "monitor_name":
+                    model.monitor(p, model.names.get(word), refs)
+                    world.refs[refs] = world.actor(p).monitor(NAMES[word])
+                    refs += 1
+                case "register":
+                    taken = word in model.names
+                    model.names.setdefault(word, p)
+                    with pytest.raises(NameTaken) if taken else contextlib.nullcontext():
+                        world.actor(p).register(NAMES[word])
+                case "unregister":
+                    mine = model.names.get(word) == p
+                    if mine:
+                        del model.names[word]
+                    with contextlib.nullcontext() if mine else pytest.raises(NameNotRegistered):
+                        world.actor(p).unregister(NAMES[word])
+                case "send":
+                    model.send(p, q, n)
+                    world.actor(p).send(world.pids[q], Letter(p, n))
+                case "send_name":
+                    model.send(p, model.names.get(word), n)
+                    world.actor(p).send(NAMES[word], Letter(p, n))
+                case "alias":
+                    model.aliases[aliases] = p
+                    world.aliases[aliases] = world.actor(p).alias()
+                    aliases += 1
+                case "unalias" if aliases:
+                    mine = model.aliases.get(alias) == p
+                    if mine:
+                        del model.aliases[alias]
+                    assert world.actor(p).unalias(world.aliases[alias]) is mine
+                case "send_alias" if aliases:
+                    model.send(p, model.aliases.get(alias), n)
+                    world.actor(p).send(world.aliases[alias], Letter(p, n))
                 case "signal":
                     model.signal(p, q, arguments[2])
                     node.exit(world.pids[q], arguments[2], world.pids[p])
@@ -234,4 +331,97 @@ async def _both(program: list[Any], settled: bool) -> None:
                 # What it had not handled at its death is lost; the beginning is the same.
                 assert world.mail[p] == model.mail[p][: len(world.mail[p])]
         assert sum(len(cell.monitors or ()) for cell in node.processes()) == len(model.monitors)
+        assert {NAMES.index(name) for name in node.registry.names("test")} == set(model.names)
+        assert len(node.registry.names("alias")) == len(model.aliases)
         node.on_exit.clear()
+
+
+# Wherever a signal finds a process
+
+
+@message("test.program.stop")
+class Leave:
+    """Stop with `reason`, which takes a while."""
+
+    reason: str
+
+
+class Worker(GenServer):
+    """Does what holds a process up; its terminate takes a second."""
+
+    def init(self, trap: bool) -> None:
+        self.trap_exit(trap)
+        self.heard: list[Any] = []
+
+    def handle_cast(self, request: Any) -> Any:
+        match request:
+            case Leave(reason):
+                return Stop(reason)
+            case "sleep":
+                return self.sleep(100)
+            case "call":
+                return self.call(Name("test", "silent"), "anything", None)
+            case "foreign":
+                return asyncio.Event().wait()
+
+    def handle_call(self, request: Any, sender: Any) -> NoReply:
+        return NoReply()
+
+    def handle_info(self, received: Any) -> None:
+        self.heard.append(received)
+
+    async def terminate(self, reason: Any) -> None:
+        await self.sleep(1)
+
+
+@pytest.mark.parametrize("trap", [False, True])
+@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("state", ["idle", "suspended", "flooded", "sleep", "call", "foreign", "starting"])
+async def test_a_signal_takes_effect_at_once_whatever_the_process_is_doing(state: str, reason: str, trap: bool) -> None:
+    async with virtual_node() as node:
+        await node.start(Worker, True, name=Name("test", "silent"))
+        victim = node.spawn(Worker, trap) if state == "starting" else await node.start(Worker, trap)
+        match state:
+            case "suspended":
+                await node.sys.suspend(victim)
+            case "flooded":
+                for n in range(10_000):
+                    node.send(victim, Letter(0, n))
+            case "sleep" | "call" | "foreign":
+                node.cast(victim, state)
+                for _ in range(5):
+                    await asyncio.sleep(0)
+        # One that has not begun its init traps nothing yet.
+        trapping = trap and state != "starting"
+        node.exit(victim, reason)
+        dies = reason == "kill" or (reason != "normal" and not trapping)
+        assert (victim.cell is None) is dies, "no turn of the loop was needed"
+        if victim.cell is not None:
+            kinds = [type(item[0]) for item in victim.cell.all_mail()]
+            assert (ExitSignal in kinds) is trapping
+        node.exit(victim, "kill")
+
+
+@given(st.sampled_from(REASONS), st.lists(st.sampled_from(REASONS), max_size=3), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_an_exit_during_terminate_counts_by_the_same_rules(stop: str, signals: list[str], trap: bool) -> None:
+    async def run() -> Any:
+        async with virtual_node() as node:
+            victim = await node.start(Worker, trap)
+            end = asyncio.ensure_future(node.wait_exit(victim, None))
+            node.cast(victim, Leave(stop))
+            await node.advance(0.1)
+            for signal in signals:
+                node.exit(victim, signal)
+            await node.advance(2)
+            return end.result()
+
+    expected = stop
+    for signal in signals:
+        if signal == "kill":
+            expected = "killed"
+            break
+        if signal != "normal" and not trap:
+            expected = signal
+            break
+    assert asyncio.run(run()) == expected

@@ -435,7 +435,7 @@ async def test_a_chain_of_a_hundred_thousand_links_falls_without_recursion(node:
     node.strict = False
     pids = [node.spawn(Bead) for _ in range(100_000)]
     for left, right in itertools.pairwise(pids):
-        node.signals.join(left.cell, right.cell)
+        left.cell.join(right.cell)
     node.exit(pids[0], "boom")
     assert len(node) == 0
 
@@ -639,6 +639,8 @@ async def test_who_sends_a_reason_that_cannot_travel_is_told_and_nobody_dies(pup
         await a.do(lambda me: me.exit(b.pid, object()))
     assert a.alive
     assert b.alive
+    assert len(node.strict_violations) == 1
+    node.strict_violations.clear()
 
 
 async def test_callers_of_a_process_learn_what_it_died_of(puppet: Any, node: Any) -> None:

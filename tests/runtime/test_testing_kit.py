@@ -175,6 +175,7 @@ async def test_a_violation_anywhere_in_it_fails_the_test() -> None:
                 node.send(probe.pid, Tick(float("nan")))
 
 
+@pytest.mark.lax("it is about that")
 async def test_strict_mode_may_be_left_out() -> None:
     async with virtual_node(strict=False) as node:
         probe = await Probe.start(node)
@@ -223,3 +224,5 @@ async def test_a_probe_is_as_strict_as_its_node(node: Any) -> None:
     probe = await Probe.start(node)
     with pytest.raises(NotSerialisable):
         node.send(probe.pid, object())
+    assert len(node.strict_violations) == 1
+    node.strict_violations.clear()
