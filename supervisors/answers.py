@@ -11,7 +11,8 @@ from mirliton.runtime import Call, Exit
 from mirliton.supervisors import dynamic, static
 from mirliton.supervisors.change import change_tree
 from mirliton.supervisors.explaining import explain
-from mirliton.supervisors.requests import OK, ChangeTree, Explain, Refused, StopSupervisor
+from mirliton.supervisors.held import Hold, hold
+from mirliton.supervisors.requests import OK, ChangeTree, Explain, Refused, StartChild, StopSupervisor
 from mirliton.supervisors.terms import sendable
 
 if TYPE_CHECKING:
@@ -23,8 +24,16 @@ async def answer(supervisor: Supervisor, call: Call) -> None:
     request = call.request
     if type(request) is StopSupervisor:
         await _stop(supervisor, call, request.reason)
-    by = f"{type(request).__name__} from {call.sender.pid or 'outside'}"
-    reply = await _answer(supervisor, request, by)
+    if type(request) is Hold:
+        await hold(supervisor, call)
+        return
+    if isinstance(request, StartChild):
+        # By far the most frequent one.
+        start_child = dynamic.start_child if supervisor.simple else static.start_child
+        reply = await start_child(supervisor, request.spec)
+    else:
+        by = f"{type(request).__name__} from {call.sender.pid or 'outside'}"
+        reply = await _answer(supervisor, request, by)
     supervisor.reply(call.sender, Refused(sendable(reply.reason)) if type(reply) is Refused else reply)
 
 

@@ -15,15 +15,22 @@ from mirliton.supervisors.application import (
     START_TYPES,
     Application,
     ApplicationInfo,
+    LoadApplication,
+    LoadedApplications,
+    LoadedInfo,
     MissingApplications,
+    SetEnv,
     StartApplication,
     StopApplication,
+    UnloadApplication,
+    UnsetEnv,
     WhichApplications,
     check_applications,
+    check_circles,
     start_order,
 )
 from mirliton.supervisors.application_master import ApplicationMaster, ApplicationUp, TopEnded
-from mirliton.supervisors.errors import ApplicationFault, ApplicationRefused
+from mirliton.supervisors.errors import ApplicationRefused, UnknownApplication
 from mirliton.supervisors.requests import OK, Refused
 from mirliton.supervisors.terms import sendable
 
@@ -54,6 +61,7 @@ class ApplicationController(CoroutineProcess):
             self.known = check_applications(applications)
         except ApplicationRefused as error:
             return Stop(error.reason)
+        self.environments = {name: dict(each.environment) for name, each in self.known.items()}
         return None
 
     async def run(self) -> None:
@@ -91,7 +99,46 @@ class ApplicationController(CoroutineProcess):
                 listed = [each for each in reversed(self.running.values()) if each.up]
                 self.reply(sender, [ApplicationInfo(each.name, each.type, each.top) for each in listed])
             case _:
-                self.reply(sender, Refused(("unknown_request", type(request).__qualname__)))
+                self.reply(sender, self._answer_at_once(request))
+
+    def _answer_at_once(self, request: Any) -> Any:
+        """Requests about what is loaded."""
+        match request:
+            case LoadApplication(application):
+                return self._load(application)
+            case UnloadApplication(name):
+                return self._unload(name)
+            case LoadedApplications():
+                return [LoadedInfo(each.name, each.description, each.version) for each in self.known.values()]
+            case SetEnv(name) | UnsetEnv(name) if name not in self.known:
+                return Refused(("not_loaded", name))
+            case SetEnv(name, key, value):
+                self.environments[name][key] = value
+                return OK
+            case UnsetEnv(name, key):
+                self.environments[name].pop(key, None)
+                return OK
+        return Refused(("unknown_request", type(request).__qualname__))
+
+    def _load(self, application: Application) -> Any:
+        name = application.name
+        if name in self.known:
+            return Refused(("already_loaded", name))
+        try:
+            check_circles({**self.known, name: application}, name)
+        except ApplicationRefused as error:
+            return Refused(error.reason)
+        self.known[name] = application
+        self.environments[name] = dict(application.environment)
+        return OK
+
+    def _unload(self, name: str) -> Any:
+        if name not in self.known:
+            return Refused(("not_loaded", name))
+        if name in self.running:
+            return Refused(("running", name))
+        del self.known[name], self.environments[name]
+        return OK
 
     def _start(self, sender: From, name: str, start_type: str) -> Any:
         """Begin a start; returns why not, None when the answer comes later."""
@@ -127,8 +174,10 @@ class ApplicationController(CoroutineProcess):
     def _missing(self, name: str) -> list[str] | Refused:
         try:
             return [each for each in start_order(self.known, name) if not self._is_running(each)]
-        except ApplicationFault:
-            return Refused(("unknown_application", name))
+        except UnknownApplication as error:
+            return Refused(("unknown_application", error.application))
+        except ApplicationRefused as error:
+            return Refused(error.reason)
 
     def _is_running(self, name: str) -> bool:
         return name in self.running and self.running[name].up

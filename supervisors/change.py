@@ -11,7 +11,6 @@ from mirliton.supervisors.children import Child
 from mirliton.supervisors.errors import SpecError
 from mirliton.supervisors.requests import OK, Refused
 from mirliton.supervisors.specs import ChildSpec
-from mirliton.supervisors.starting import with_arguments
 from mirliton.supervisors.tree import Tree
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def change_tree(supervisor: Supervisor, arguments: Sequence[Any] | None) -> str 
 def _take_template(supervisor: Supervisor, template: ChildSpec) -> None:
     supervisor.template = template
     for child in supervisor.children:
-        child.spec = template if child.arguments is None else with_arguments(template, child.arguments)
+        child.spec = template
 
 
 def _take_specs(supervisor: Supervisor, specs: Sequence[ChildSpec]) -> None:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mirliton.runtime import Name, Process
+from mirliton.runtime import Name, Process, Via
 from mirliton.supervisors.backoff import backoff_fault
 from mirliton.supervisors.errors import InvalidChildSpec, InvalidFlags
 from mirliton.supervisors.specs import RESERVED, ChildSpec, StartSpec
@@ -40,7 +40,7 @@ def check_tree(tree: Tree) -> list[ChildSpec]:
 
 
 def check_flags(tree: Tree) -> None:
-    """Raise InvalidFlags unless strategy, intensity, period, auto_shutdown and name are valid."""
+    """Raise InvalidFlags unless strategy, intensity, period, auto_shutdown, name and max_children are valid."""
     where = _place(tree)
     if tree.strategy not in STRATEGIES:
         raise InvalidFlags(where, ("invalid_strategy", tree.strategy))
@@ -52,6 +52,9 @@ def check_flags(tree: Tree) -> None:
         raise InvalidFlags(where, ("invalid_auto_shutdown", tree.auto_shutdown))
     if tree.name is not None and type(tree.name) is not Name:
         raise InvalidFlags(where, ("invalid_name", tree.name))
+    most = tree.max_children
+    if most is not None and (type(most) is not int or most < 0 or tree.strategy != "simple_one_for_one"):
+        raise InvalidFlags(where, ("invalid_max_children", most))
 
 
 def check_child_specs(specs: Sequence[Any], auto_shutdown: str | None = None) -> list[ChildSpec]:
@@ -85,8 +88,24 @@ def check_child_spec(spec: Any, auto_shutdown: str | None = None, where: str = "
     return child
 
 
+def check_arguments(arguments: Any) -> None:
+    """What a dynamic child adds to its template's arguments.
+
+    Raises TypeError unless it is a list or tuple, or a mapping whose keys are words of the child's.
+    """
+    if type(arguments) is tuple or type(arguments) is list:
+        return
+    if isinstance(arguments, Mapping):
+        if any(type(word) is not str or word in RESERVED for word in arguments):
+            raise TypeError(f"keyword arguments are words, and none of {', '.join(RESERVED)}: {arguments!r}")
+    elif not isinstance(arguments, Sequence) or isinstance(arguments, str | bytes):
+        raise TypeError(f"arguments are a list, a tuple or a mapping, not {arguments!r}")
+
+
 def id_key(child_id: Any) -> Any:
     """What a child is looked up by: ids may be any value, also one that cannot be hashed; 1, 1.0 and True differ."""
+    if type(child_id) is str or type(child_id) is int:
+        return child_id  # the usual ones, as they are: no other key is a str or an int
     try:
         hash(child_id)
     except TypeError:
@@ -110,6 +129,7 @@ def _as_child_spec(spec: Any, where: str) -> ChildSpec:
 
 
 _FIELDS: Final = frozenset(ChildSpec.__dataclass_fields__)
+_RESERVED: Final = frozenset(RESERVED)
 
 
 def _fault(child: ChildSpec, auto_shutdown: str | None) -> object:
@@ -118,35 +138,44 @@ def _fault(child: ChildSpec, auto_shutdown: str | None) -> object:
         return "missing_id"
     if child.start is None:
         return "missing_start"
-    checks = (
-        (is_sendable(child.id), "invalid_id", child.id),
-        (_start_is_valid(child.start), "invalid_mfa", child.start),
-        (child.restart in RESTARTS, "invalid_restart_type", child.restart),
-    )
-    for valid, fault, value in checks:
-        if not valid:
-            return (fault, value)
-    if child.significant is True and auto_shutdown == "never":
+    if type(child.id) is not str and type(child.id) is not int and not is_sendable(child.id):
+        return ("invalid_id", child.id)
+    if not _start_is_valid(child.start):
+        return ("invalid_mfa", child.start)
+    if child.restart not in RESTARTS:
+        return ("invalid_restart_type", child.restart)
+    significant: Any = child.significant
+    if significant is True and auto_shutdown == "never":
         return ("bad_combination", [("auto_shutdown", "never"), ("significant", True)])
-    if child.significant is True and child.permanent:
+    if significant is True and child.permanent:
         return ("bad_combination", [("restart", "permanent"), ("significant", True)])
-    rest = (
-        (type(child.significant) is bool, "invalid_significant", child.significant),
-        (child.type in TYPES, "invalid_child_type", child.type),
-        (_shutdown_is_valid(child.shutdown), "invalid_shutdown", child.shutdown),
-        (_is_list_or_dynamic(child.modules), "invalid_modules", child.modules),
-        (child.name is None or type(child.name) is Name, "invalid_name", child.name),
-        (_keep_mail_is_valid(child), "invalid_keep_mail", child.keep_mail),
-        (not backoff_fault(child.backoff), "invalid_backoff", child.backoff),
-        (_timeout_is_valid(child.start_timeout), "invalid_start_timeout", child.start_timeout),
-    )
-    for valid, fault, value in rest:
-        if not valid:
-            return (fault, value)
-        if fault == "invalid_modules" and isinstance(value, list | tuple):
-            for module in value:
-                if type(module) is not str:
-                    return ("invalid_module", module)
+    if type(significant) is not bool:
+        return ("invalid_significant", significant)
+    if child.type not in TYPES:
+        return ("invalid_child_type", child.type)
+    if not _shutdown_is_valid(child.shutdown):
+        return ("invalid_shutdown", child.shutdown)
+    return _modules_fault(child.modules) or _own_fault(child)
+
+
+def _modules_fault(modules: Any) -> object:
+    if modules is None or modules == "dynamic":
+        return None
+    if not isinstance(modules, list | tuple):
+        return ("invalid_modules", modules)
+    return next((("invalid_module", module) for module in modules if type(module) is not str), None)
+
+
+def _own_fault(child: ChildSpec) -> object:
+    """The same for the fields that OTP does not have."""
+    if child.name is not None and type(child.name) is not Name and type(child.name) is not Via:
+        return ("invalid_name", child.name)
+    if child.keep_mail is not False and not (child.keep_mail is True and type(child.name) is Name):
+        return ("invalid_keep_mail", child.keep_mail)
+    if child.backoff is not None and backoff_fault(child.backoff):
+        return ("invalid_backoff", child.backoff)
+    if child.start_timeout is not None and not (_is_seconds(child.start_timeout) and child.start_timeout > 0):
+        return ("invalid_start_timeout", child.start_timeout)
     return None
 
 
@@ -157,25 +186,13 @@ def _start_is_valid(start: Any) -> bool:
         return False
     if start.function is not None:
         return type(start.function) is str and callable(getattr(start.cls, start.function, None))
-    return issubclass(start.cls, Process) and not any(word in start.kwargs for word in RESERVED)
+    return issubclass(start.cls, Process) and _RESERVED.isdisjoint(start.kwargs)
 
 
 def _shutdown_is_valid(shutdown: Any) -> bool:
     if shutdown is None or shutdown in ("brutal_kill", "infinity"):
         return True
     return _is_seconds(shutdown) and shutdown >= 0
-
-
-def _is_list_or_dynamic(modules: Any) -> bool:
-    return modules is None or modules == "dynamic" or isinstance(modules, list | tuple)
-
-
-def _keep_mail_is_valid(child: ChildSpec) -> bool:
-    return child.keep_mail is False or (child.keep_mail is True and child.name is not None)
-
-
-def _timeout_is_valid(timeout: Any) -> bool:
-    return timeout is None or (_is_seconds(timeout) and timeout > 0)
 
 
 def _is_seconds(value: Any) -> bool:

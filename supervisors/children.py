@@ -9,7 +9,7 @@ from mirliton.runtime import Pid, TimerRef
 from mirliton.supervisors.checks import id_key
 from mirliton.supervisors.history import History
 from mirliton.supervisors.requests import RESTARTING, ChildInfo
-from mirliton.supervisors.specs import ChildSpec
+from mirliton.supervisors.specs import ChildSpec, with_arguments
 
 
 class Child:
@@ -19,19 +19,26 @@ class Child:
     `pid` is the process that died (None when that was another child's doing). Else it is listed without a process.
     """
 
-    __slots__ = ("arguments", "attempts", "history", "pid", "restarting", "retry", "spec", "started_at")
+    __slots__ = ("arguments", "attempts", "history", "pid", "restarting", "retry", "spec", "started_at", "why")
 
     def __init__(self, spec: ChildSpec, arguments: Any = None) -> None:
         self.spec = spec
         self.arguments = arguments
-        """A dynamic child's own, which go on top of the template's."""
+        """A dynamic child's own, which go on top of those in `spec`, which all of them share. None: it has none."""
         self.pid: Pid | None = None
         self.restarting = False
         self.attempts = 0
         """Tries in a row, for the backoff."""
         self.retry: TimerRef | None = None
         self.started_at = 0.0
+        self.why = ""
+        """How it ended when it was last restarted, or tried to be (see reasons.kind_of)."""
         self.history: History | None = None
+
+    @property
+    def whole(self) -> ChildSpec:
+        """Its spec with its own arguments."""
+        return self.spec if self.arguments is None else with_arguments(self.spec, self.arguments)
 
     @property
     def id(self) -> Any:

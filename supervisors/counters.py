@@ -7,19 +7,20 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 LABELS_KEPT: Final = 1_000
-"""Different (supervisor, child) pairs counted apart; what comes later counts as ("other", "other")."""
+"""Different (supervisor, child) pairs counted apart, of restarts by how it ended; what comes later is "other"."""
 
 
 @dataclass(slots=True)
 class Statistics:
     """Totals since the OS process began. A restart of a supervisor does not reset them.
 
-    A supervisor is called by its name when that is of kind "service", by the kind when it is another (there is one
-    per call, say), and by its class when it has none.
+    A supervisor is called by its name when that is of kind "supervisor" (then by the key alone) or "service", by the
+    kind when it is another (there is one per call, say), and by its class when it has none.
     """
 
-    restarts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Children started again because one ended, by (supervisor, child id). Siblings of a group count too."""
+    restarts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Children started again because one ended, by (supervisor, child id, kind of end: see reasons.kind_of). Siblings
+    of a group count too, with how the one ended that made them."""
     failed_starts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Starts that failed, by (supervisor, child id): the first one, by request, or in a restart."""
     unclean_stops: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -41,8 +42,12 @@ def statistics() -> Statistics:
     )
 
 
-def count_restart(supervisor: str, child_id: Any) -> None:
-    _count(_totals.restarts, supervisor, child_id)
+def count_restart(supervisor: str, child_id: Any, ended: str) -> None:
+    """`ended` is the kind of end that made it."""
+    key = (supervisor, str(child_id), ended)
+    if key not in _totals.restarts and len(_totals.restarts) >= LABELS_KEPT:
+        key = ("other", "other", ended)
+    _totals.restarts[key] += 1
 
 
 def count_failed_start(supervisor: str, child_id: Any) -> None:

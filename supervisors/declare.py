@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from mirliton.runtime import Name, Process
+from mirliton.runtime import Process, ProcessName
 from mirliton.supervisors.backoff import Backoff
 from mirliton.supervisors.checks import check_child_spec
 from mirliton.supervisors.specs import ChildSpec, Restart, Shutdown, StartSpec
@@ -20,7 +20,7 @@ def worker(
     restart: Restart = "permanent",
     shutdown: Shutdown | None = None,
     significant: bool = False,
-    name: Name | None = None,
+    name: ProcessName | None = None,
     keep_mail: bool = False,
     modules: Sequence[str] | Literal["dynamic"] | None = None,
     backoff: Backoff | None = None,
@@ -55,7 +55,7 @@ def supervisor(
     restart: Restart = "permanent",
     shutdown: Shutdown | None = None,
     significant: bool = False,
-    name: Name | None = None,
+    name: ProcessName | None = None,
     backoff: Backoff | None = None,
     **kwargs: Any,
 ) -> ChildSpec:

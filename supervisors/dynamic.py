@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mirliton.runtime import Pid
-from mirliton.supervisors.checks import id_key
+from mirliton.supervisors.checks import check_arguments, id_key
 from mirliton.supervisors.children import Child
 from mirliton.supervisors.requests import (
     OK,
@@ -16,13 +16,12 @@ from mirliton.supervisors.requests import (
     GetChildSpec,
     Refused,
     RestartChild,
-    StartChild,
     Started,
     TerminateChild,
     WhichChildren,
 )
 from mirliton.supervisors.specs import ChildSpec
-from mirliton.supervisors.starting import Failed, Running, readable, with_arguments
+from mirliton.supervisors.starting import Failed, Running, readable
 
 if TYPE_CHECKING:
     from mirliton.supervisors.supervisor import Supervisor
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 async def answer(supervisor: Supervisor, request: Any, by: str) -> Any:
     match request:
-        case StartChild(arguments):
-            return await start_child(supervisor, arguments)
         case TerminateChild(child):
             return await terminate_child(supervisor, child, by)
         case RestartChild() | DeleteChild():
@@ -48,21 +45,24 @@ async def answer(supervisor: Supervisor, request: Any, by: str) -> Any:
 
 async def start_child(supervisor: Supervisor, arguments: Any) -> Started | Refused:
     template = _template(supervisor)
+    most = supervisor.tree.max_children
+    if most is not None and len(supervisor.children) >= most:
+        return Refused("max_children")
     try:
-        spec = with_arguments(template, arguments)
+        check_arguments(arguments)
     except TypeError:
         return Refused(("invalid_arguments", arguments))
-    child = Child(spec, arguments)
+    child = Child(template, arguments)
     supervisor.children.add(child)
-    match await supervisor.launch(child):
-        case Failed(reason):
-            supervisor.forget(child)
-            return Refused(reason)
-        case Running(pid, info):
-            if template.temporary:
-                # It is never started again; ten thousand calls need not hold their arguments twice.
-                child.spec, child.arguments = template, None
-            return Started(pid, info)
+    outcome = await supervisor.launch(child)
+    if type(outcome) is Running:
+        if template.temporary:
+            # It is never started again; ten thousand calls need not hold their arguments twice.
+            child.arguments = None
+        return Started(outcome.pid, outcome.info)
+    if type(outcome) is Failed:
+        supervisor.forget(child)
+        return Refused(outcome.reason)
     return Started(None)
 
 

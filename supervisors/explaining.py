@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirliton.runtime import Name, Pid
+from mirliton.runtime import Name, Pid, Via
 from mirliton.supervisors.children import Child
 from mirliton.supervisors.requests import Explanation, Refused
 
@@ -16,13 +16,13 @@ def explain(supervisor: Supervisor, which: Any) -> Explanation | Refused:
     """The history of a child by id, Name, or any Pid it has had lately; also of one that has been forgotten."""
     child = _find(supervisor, which)
     if child is not None:
-        entries = list(child.history.entries) if child.history is not None else []
+        entries = child.history.entries if child.history is not None else []
         return Explanation(child.id, child.state, entries)
     kept = supervisor.archive.find(which)
     if kept is None:
         return Refused("not_found")
     child_id, history = kept
-    return Explanation(child_id, "forgotten", list(history.entries))
+    return Explanation(child_id, "forgotten", history.entries)
 
 
 def _find(supervisor: Supervisor, which: Any) -> Child | None:
@@ -32,7 +32,7 @@ def _find(supervisor: Supervisor, which: Any) -> Child | None:
     if found is not None:
         return found
     for child in supervisor.children:
-        if isinstance(which, Name) and child.spec.name == which:
+        if isinstance(which, Name | Via) and child.spec.name == which:
             return child
         if isinstance(which, Pid) and child.history is not None and child.history.mentions(which):
             return child

@@ -21,19 +21,30 @@ FORGOTTEN_CHILDREN: Final = 256
 class History:
     """The last entries of one child. Made when there is something to tell: most children never restart."""
 
-    __slots__ = ("entries",)
+    __slots__ = ("_noted",)
 
     def __init__(self) -> None:
-        self.entries: list[HistoryEntry] = []
+        # The fields of HistoryEntry: entries are made when somebody asks, and hardly anybody does.
+        self._noted: list[tuple[float, str, Pid | None, Any, int | None, str, str]] = []
 
-    def add(self, entry: HistoryEntry) -> None:
+    def add(
+        self, when: float, event: str, pid: Pid | None, reason: Any, dossier: int | None, action: str, by: str
+    ) -> None:
         """Note it; the oldest goes when there are too many."""
-        self.entries.append(entry)
-        if len(self.entries) > ENTRIES_PER_CHILD:
-            del self.entries[0]
+        self._noted.append((when, event, pid, reason, dossier, action, by))
+        if len(self._noted) > ENTRIES_PER_CHILD:
+            del self._noted[0]
+
+    @property
+    def entries(self) -> list[HistoryEntry]:
+        """What was noted, oldest first, as it can be sent."""
+        return [
+            HistoryEntry(when, event, pid, sendable(reason), dossier, action, by)
+            for when, event, pid, reason, dossier, action, by in self._noted
+        ]
 
     def mentions(self, pid: Pid) -> bool:
-        return any(entry.pid == pid for entry in self.entries)
+        return any(noted[2] == pid for noted in self._noted)
 
 
 class Archive:
@@ -69,5 +80,4 @@ def note(supervisor: Supervisor, child: Child, event: str, pid: Pid | None, reas
         dossier = found.id if found is not None else None
     if child.history is None:
         child.history = History()
-    now = supervisor.node.clock.time()
-    child.history.add(HistoryEntry(now, event, pid, sendable(reason), dossier, action, by))
+    child.history.add(supervisor.node.clock.time(), event, pid, reason, dossier, action, by)

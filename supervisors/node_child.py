@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Final, NoReturn
 
 from mirliton.supervisors import node_signals
+from mirliton.supervisors.node_equipment import CannotEquip, equip
 from mirliton.supervisors.node_heartbeat import Heartbeat
 from mirliton.supervisors.programs import Main, Program
 
@@ -21,6 +22,9 @@ _PR_SET_NAME: Final = 15
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 _OOM_SCORE: Final = 200
+
+# systemd's, and meant for the parent: a node that answered them would speak in its name.
+_NOT_INHERITED: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 
 
 def run_child(
@@ -43,7 +47,11 @@ def run_child(
 
 def _run(program: Program, main: Main, heartbeat: Heartbeat) -> int:
     try:
+        equip(program)
         return _exit_status(main(heartbeat, *program.args))
+    except CannotEquip as error:
+        sys.stderr.write(f"{program.name}: {error}\n")
+        return error.status
     except SystemExit as exit_:
         return _exit_status(exit_.code)
     except BaseException:  # noqa: BLE001 - the outermost frame of a process: whatever came up here is its crash
@@ -66,6 +74,8 @@ def _detach(program: Program, parent: int, stacks: int, close: Iterable[int]) ->
     with open(os.devnull) as null:  # noqa: PTH123 - a device, not a path
         os.dup2(null.fileno(), 0)
     _prefer_for_oom()
+    for name in _NOT_INHERITED:
+        os.environ.pop(name, None)
     os.environ.update(program.env)
 
 

@@ -2,7 +2,9 @@
 
 NodeSupervisorError
 ├── ProgramError         a program's description is wrong, or its `main` cannot be imported
-└── NotAloneError        the parent process has more than one thread, so a fork could deadlock its child
+├── NotAloneError        the parent process has more than one thread, so a fork could deadlock its child
+└── HostSocketError      the host socket cannot be made, or its other end does not answer
+    └── NoHost           nobody listens there
 """
 
 from __future__ import annotations
@@ -34,3 +36,19 @@ class NotAloneError(NodeSupervisorError):
             f"the node supervisor has {threads} threads and cannot fork safely; "
             "no imported module may start a thread before its program's main runs"
         )
+
+
+class HostSocketError(NodeSupervisorError):
+    """The host socket at `path` cannot be used, for `reason`."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"the host socket {path} {reason}")
+
+
+class NoHost(HostSocketError):
+    """No node supervisor listens at `path`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "has no listener: no node supervisor runs there")

@@ -37,11 +37,11 @@ class _Lines:
     info = warning = error = msg
 
 
-def stderr_log() -> FilteringBoundLogger:
+def stderr_log(level: str = "info") -> FilteringBoundLogger:
     """A logger that is independent of how the application configures its own."""
     logger: FilteringBoundLogger = structlog.wrap_logger(
         _Lines(),
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

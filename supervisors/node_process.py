@@ -1,4 +1,4 @@
-"""One forked child as its parent sees it: a pidfd, its heartbeat pipe, a file for its stacks."""
+"""One forked child as its parent sees it: a pidfd, a pipe each way, a file for its stacks."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from mirliton.supervisors.node_heartbeat import Heartbeat
 from mirliton.supervisors.node_policy import Ending
 from mirliton.supervisors.programs import Main, Program
 
+_KIB = 1024
 _STACKS_READ = 256 * 1024  # faulthandler writes at most 100 frames of 100 threads
 
 
 class NodeProcess:
     """A living (or not yet reaped) child. `stacks` lies in memory and outlives the child, however it dies."""
 
-    def __init__(self, *, pid: int, pidfd: int, pipe: int, stacks: int) -> None:
+    def __init__(self, *, pid: int, pidfd: int, pipe: int, requests: int, stacks: int) -> None:
         self.pid = pid
         self.pidfd = pidfd
         self.pipe = pipe
+        self.requests = requests
         self.stacks = stacks
         self.pipe_open = True
 
     @property
-    def fds(self) -> tuple[int, int, int]:
+    def fds(self) -> tuple[int, int, int, int]:
         """All that the parent holds for it."""
-        return self.pidfd, self.pipe, self.stacks
+        return self.pidfd, self.pipe, self.requests, self.stacks
 
     def hear(self) -> bytes:
         """What it said since the last time; b"" when there is nothing, or when its end is closed."""
@@ -41,6 +43,20 @@ class NodeProcess:
             return b""
         self.pipe_open = bool(words)
         return words
+
+    def ask(self, word: bytes) -> None:
+        """Write to its request pipe; whoever has closed it, or does not read it, is not asked."""
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            os.write(self.requests, word)
+
+    def memory(self) -> int:
+        """Its resident and swapped memory in bytes; 0 for one that is dead."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+        lines = (line.split() for line in status.splitlines() if line.startswith(("VmRSS:", "VmSwap:")))
+        return sum(int(line[1]) for line in lines) * _KIB
 
     def signal(self, number: int) -> None:
         """To this child, and to nobody who got its number later. One already dead is no error."""
@@ -57,7 +73,7 @@ class NodeProcess:
             os.killpg(self.pid, signal.SIGKILL)
         result = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
         assert result is not None, "waitid without WNOHANG returns when the child has ended"
-        for fd in (self.pidfd, self.pipe):
+        for fd in (self.pidfd, self.pipe, self.requests):
             os.close(fd)
         if result.si_code == os.CLD_EXITED:
             return Ending(status=result.si_status, reason=reason)
@@ -71,7 +87,13 @@ class NodeProcess:
 
     def to_state(self) -> dict[str, int]:
         """For a parent that executes itself anew: the numbers are all it needs to find its child again."""
-        return {"pid": self.pid, "pidfd": self.pidfd, "pipe": self.pipe, "stacks": self.stacks}
+        return {
+            "pid": self.pid,
+            "pidfd": self.pidfd,
+            "pipe": self.pipe,
+            "requests": self.requests,
+            "stacks": self.stacks,
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, int]) -> NodeProcess:
@@ -91,14 +113,17 @@ def fork(program: Program, main: Main, *, incarnation: int, previous: str, close
     if threads != 1:
         raise NotAloneError(threads)
     with contextlib.ExitStack() as undo:
+        failed = undo.enter_context(contextlib.ExitStack())
         pipe, child_end = os.pipe()
         undo.callback(os.close, child_end)
-        failed = undo.enter_context(contextlib.ExitStack())
         failed.callback(os.close, pipe)
+        child_requests, requests = os.pipe()
+        undo.callback(os.close, child_requests)
+        failed.callback(os.close, requests)
         stacks = os.memfd_create(f"stacks of {program.name}")
         failed.callback(os.close, stacks)
-        os.set_blocking(pipe, False)
-        os.set_blocking(child_end, False)
+        for fd in (pipe, child_end, requests, child_requests):
+            os.set_blocking(fd, False)
         parent = os.getpid()
         with node_signals.held_back():
             pid = os.fork()
@@ -109,8 +134,9 @@ def fork(program: Program, main: Main, *, incarnation: int, previous: str, close
                     program=program.name,
                     incarnation=incarnation,
                     previous=previous,
+                    requests=child_requests,
                 )
-                run_child(program, main, heartbeat, parent=parent, stacks=stacks, close=(pipe, *close))
+                run_child(program, main, heartbeat, parent=parent, stacks=stacks, close=(pipe, requests, *close))
         try:
             pidfd = os.pidfd_open(pid)
         except OSError:
@@ -118,4 +144,4 @@ def fork(program: Program, main: Main, *, incarnation: int, previous: str, close
             os.waitpid(pid, 0)
             raise
         failed.pop_all()
-    return NodeProcess(pid=pid, pidfd=pidfd, pipe=pipe, stacks=stacks)
+    return NodeProcess(pid=pid, pidfd=pidfd, pipe=pipe, requests=requests, stacks=stacks)

@@ -24,7 +24,7 @@ from mirliton.supervisors import node_signals
 TRIAL: Final = "MIRLITON_NODE_SUPERVISOR_TRIAL"
 STATE: Final = "MIRLITON_NODE_SUPERVISOR_STATE"
 # Raised with every change of the state's fields; an image that cannot read the running parent's fails its trial.
-VERSION: Final = 1
+VERSION: Final = 2
 TRIAL_TIMEOUT: Final = 60.0
 
 
@@ -57,11 +57,22 @@ class Trial:
 
 
 class Reloader:
-    """Reloads of one parent: at most one trial at a time, and what became of it."""
+    """Reloads of one parent: at most one trial at a time, and what became of it.
+
+    `done` counts the reloads there have been, `refusals` those that this image refused, the last for `last_refusal`.
+    """
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
         self._trial: Trial | None = None
+        self.done = 0
+        self.refusals = 0
+        self.last_refusal = ""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a trial is running."""
+        return self._trial is not None
 
     @property
     def fds(self) -> Sequence[int]:
@@ -81,7 +92,7 @@ class Reloader:
         try:
             self._trial = Trial(now)
         except OSError as error:
-            self._log.error("reload_refused", reason=str(error))
+            self._refuse(str(error))
         else:
             self._log.info("reload_trial", os_pid=os.getpid())
 
@@ -92,7 +103,7 @@ class Reloader:
             return False
         self.cancel()
         if outcome:
-            self._log.error("reload_refused", reason=f"the trial start failed: {outcome}")
+            self._refuse(f"the trial start failed: {outcome}")
         return not outcome
 
     def cancel(self) -> None:
@@ -117,10 +128,15 @@ class Reloader:
             with node_signals.held_back():
                 os.execve(command[0], command, {**os.environ, STATE: str(memory)})  # noqa: S606 - our own
         except OSError as error:
-            self._log.error("reload_refused", reason=str(error))
+            self._refuse(str(error))
         for fd in kept:
             os.set_inheritable(fd, False)
         os.close(memory)
+
+    def _refuse(self, reason: str) -> None:
+        self.refusals += 1
+        self.last_refusal = reason
+        self._log.error("reload_refused", reason=reason)
 
 
 def trial_status() -> int | None:

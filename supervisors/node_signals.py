@@ -10,7 +10,7 @@ from types import FrameType, TracebackType
 from typing import Final
 
 # SIGQUIT keeps its default (end at once, with a core); SIGCHLD is not needed: pidfds tell of children.
-HANDLED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+HANDLED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
 
 
 class SignalPipe:

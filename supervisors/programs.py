@@ -13,13 +13,19 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Concatenate, cast, get_args
+from pathlib import Path
+from typing import Any, Concatenate, Final, cast, get_args
 
 from mirliton.supervisors.node_errors import ProgramError
 from mirliton.supervisors.node_heartbeat import Heartbeat
+from mirliton.supervisors.program_limits import Memory, RestartLimits
 from mirliton.supervisors.specs import Restart, Shutdown
 
 Main = Callable[Concatenate[Heartbeat, ...], int | None]
+
+INTENSITY: Final = 5
+PERIOD: Final = 30.0
+"""So many restarts of all programs in so many seconds a node supervisor bears, unless it is told otherwise."""
 
 # The name goes into log lines, into file names of saved stacks and into the kernel's process name.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -38,6 +44,16 @@ class Program:
     - `shutdown`: how long it may take to end after SIGTERM; "infinity" waits, "brutal_kill" sends SIGKILL at
       once.
     - `env`: added to the child's environment.
+    - `after`: the names of the programs that must have been ready before it is started for the first time, and that
+      are stopped only when it has ended; None: the one before it in the list.
+    - `limits`: restart limits of its own (program_limits.py). None: it counts against those of all.
+    - `memory`: how much it may use, and what happens then; None: as much as it can get.
+    - `drain`: how long it may take to finish its work before SIGTERM, where it takes such requests
+      (`Heartbeat.on_drain`); None: it is not asked to.
+    - `log`: the file that gets its stdout and stderr, opened anew on SIGHUP; None: those of the parent.
+    - `nice`: its nice value; `cpus`: the CPUs it may run on, all when empty.
+    - `fingerprint`: a text that is different when a reload must restart it for its new settings to be taken; a program
+      whose is "" is never restarted for that.
 
     Raises ProgramError, which names the field, where a value cannot be meant.
     """
@@ -51,6 +67,14 @@ class Program:
     start_timeout: float = 30.0
     shutdown: Shutdown = 10.0
     env: Mapping[str, str] = field(default_factory=dict)
+    after: tuple[str, ...] | None = None
+    limits: RestartLimits | None = None
+    memory: Memory | None = None
+    drain: float | None = None
+    log: Path | None = None
+    nice: int | None = None
+    cpus: frozenset[int] = frozenset()
+    fingerprint: str = ""
 
     def __post_init__(self) -> None:
         self._expect("name", isinstance(self.name, str) and _NAME.fullmatch(self.name), f"to match {_NAME.pattern}")
@@ -73,6 +97,14 @@ class Program:
             isinstance(self.env, Mapping) and all(_variable(name, value) for name, value in self.env.items()),
             "names without = and texts, none with a zero byte",
         )
+        self._expect("after", self.after is None or _names(self.after), "a tuple of names, or None")
+        self._expect("limits", self.limits is None or isinstance(self.limits, RestartLimits), "RestartLimits, or None")
+        self._expect("memory", self.memory is None or isinstance(self.memory, Memory), "Memory, or None")
+        self._expect("drain", self.drain is None or _positive(self.drain), "seconds above 0, or None")
+        self._expect("log", self.log is None or isinstance(self.log, Path), "a Path, or None")
+        self._expect("nice", self.nice is None or self.nice in range(-20, 20), "a whole number from -20 to 19, or None")
+        self._expect("cpus", isinstance(self.cpus, frozenset) and _numbers(self.cpus), "a frozenset of CPU numbers")
+        self._expect("fingerprint", isinstance(self.fingerprint, str), "a text")
 
     @property
     def interval(self) -> float:
@@ -100,6 +132,14 @@ class Program:
 def _positive(value: object) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and math.isfinite(cast(float, value)) and cast(float, value) > 0
+
+
+def _names(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+
+
+def _numbers(value: frozenset[object]) -> bool:
+    return all(isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in value)
 
 
 def _variable(name: object, value: object) -> bool:

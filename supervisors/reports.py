@@ -6,6 +6,7 @@ of events. Each also goes to the log: progress at debug (OTP hides it by default
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -47,6 +48,18 @@ class Report:
 Handler = Callable[[Report], None]
 
 _handlers: Final[WeakKeyDictionary[Node, list[Handler]]] = WeakKeyDictionary()
+_listeners = 0
+
+
+_LEVELS: Final = {"progress": logging.DEBUG}
+"""At which the log gets a report; the others at error."""
+
+
+def wanted(process: Process, label: Label) -> bool:
+    """Whether anybody hears of such a report: a listener or the log."""
+    if _listeners:
+        return True
+    return bool(process.node.log.is_enabled_for(_LEVELS.get(label, logging.ERROR)))
 
 
 def listen(node: Node, handler: Handler) -> Callable[[], None]:
@@ -54,12 +67,16 @@ def listen(node: Node, handler: Handler) -> Callable[[], None]:
 
     A handler must not wait. One that raises is logged and called again for the next report.
     """
+    global _listeners
     handlers = _handlers.setdefault(node, [])
     handlers.append(handler)
+    _listeners += 1
 
     def end() -> None:
+        global _listeners
         if handler in handlers:
             handlers.remove(handler)
+            _listeners -= 1
 
     return end
 

@@ -8,10 +8,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, Final, Literal
 
-from mirliton.runtime import Name, message
+from mirliton.runtime import ProcessName, message
 from mirliton.supervisors.backoff import Backoff
 
 Restart = Literal["permanent", "transient", "temporary"]
@@ -52,8 +52,8 @@ class ChildSpec:
     - `shutdown`: seconds it has to end when told to, then it is killed; or "brutal_kill", or "infinity". None means
       5 s for a worker and "infinity" for a supervisor.
     - `significant`: its end, when it is not restarted, may end the supervisor (see Tree.auto_shutdown).
-    - `name`: the Name it is registered under from before its init until its end.
-    - `keep_mail`: what is sent to `name` while the child restarts waits for its successor.
+    - `name`: the Name or Via it is registered under from before its init until its end.
+    - `keep_mail`: what is sent to `name`, a Name, while the child restarts waits for its successor.
     - `modules`: for upgrades, the modules its code is in; None means that of the class; "dynamic" means ask it.
     - `backoff`: delays between restarts (beyond OTP; None: at once).
     - `start_timeout`: seconds its init may take before it is killed and counts as failed (beyond OTP; None: no limit,
@@ -66,7 +66,7 @@ class ChildSpec:
     shutdown: Shutdown | None = None
     type: ChildType = "worker"
     significant: bool = False
-    name: Name | None = None
+    name: ProcessName | None = None
     keep_mail: bool = False
     modules: Sequence[str] | Literal["dynamic"] | None = None
     backoff: Backoff | None = None
@@ -97,3 +97,18 @@ class ChildSpec:
         if self.modules is not None:
             return self.modules
         return [self.start.cls.__module__] if self.start is not None else []
+
+
+def with_own(args: Sequence[Any], kwargs: Mapping[str, Any], arguments: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """A template's arguments with a dynamic child's own added, which `checks.check_arguments` has seen."""
+    if type(arguments) is not tuple and isinstance(arguments, Mapping):
+        return args, {**kwargs, **arguments}
+    return [*args, *arguments], kwargs
+
+
+def with_arguments(spec: ChildSpec, arguments: Any) -> ChildSpec:
+    """The template of dynamic children with the arguments of one of them."""
+    how = spec.start
+    assert how is not None  # checked before a spec is taken
+    args, kwargs = with_own(how.args or (), how.kwargs, arguments)
+    return replace(spec, start=StartSpec(how.cls, tuple(args), kwargs, how.function))

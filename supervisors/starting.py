@@ -13,19 +13,20 @@ from mirliton.runtime import (
     Exit,
     ExitSignal,
     Pid,
-    Ref,
+    Start,
     StartError,
     reason_of,
 )
 from mirliton.supervisors import stopping
-from mirliton.supervisors.specs import RESERVED, WORKER_SHUTDOWN, ChildSpec, StartSpec
+from mirliton.supervisors.specs import WORKER_SHUTDOWN, ChildSpec, StartSpec, with_own
 from mirliton.supervisors.terms import is_sendable
 
 if TYPE_CHECKING:
+    from mirliton.supervisors.children import Child
     from mirliton.supervisors.supervisor import Supervisor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Running:
     """The child runs. `info` is what its start function added, for whoever asked for the start."""
 
@@ -33,12 +34,12 @@ class Running:
     info: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ignored:
     """The child asked not to be started now. No error."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Failed:
     """The child did not start."""
 
@@ -48,19 +49,22 @@ class Failed:
 Outcome = Running | Ignored | Failed
 
 
-async def start(supervisor: Supervisor, spec: ChildSpec) -> Outcome:
-    """Start the child of `spec`, linked to `supervisor`, and wait for its init.
+async def start(supervisor: Supervisor, child: Child) -> Outcome:
+    """Start a child, linked to `supervisor`, and wait for its init.
 
     As in OTP there is no limit to that unless the spec sets one; but once the supervisor's parent has told it to stop,
     a child gets no more time for its init than it would get for stopping.
     """
+    spec = child.spec
     how = spec.start
     assert how is not None  # checked before a spec is taken
+    args, kwargs = how.args or (), how.kwargs
+    if child.arguments is not None:
+        args, kwargs = with_own(args, kwargs, child.arguments)
     if how.function is not None:
-        return await _by_function(supervisor, how)
-    tag = supervisor.node.new_ref()
+        return await _by_function(supervisor, getattr(how.cls, how.function), args, kwargs)
     try:
-        pid = _begin(supervisor, spec, how, tag)
+        begun = _begin(supervisor, spec, how.cls, args, kwargs)
     except AlreadyStarted as taken:
         orphan = _orphan(supervisor, taken.pid)
         if orphan is None:
@@ -69,25 +73,25 @@ async def start(supervisor: Supervisor, spec: ChildSpec) -> Outcome:
         # is used up; the orphan gets the time that its spec gives it for stopping.
         await stopping.stop(supervisor, orphan, spec.grace)
         try:
-            pid = _begin(supervisor, spec, how, tag)
-        except AlreadyStarted as error:
+            begun = _begin(supervisor, spec, how.cls, args, kwargs)
+        except StartError as error:
             return Failed(error.reason)
-    completed = await _init_of(supervisor, spec, pid, tag)
-    if completed.error is not None:
-        return Failed(completed.error)
-    return Ignored() if completed.value is None else Running(completed.value)
+    except StartError as error:
+        return Failed(error.reason)  # the registry of its name does not run
+    if begun.done:
+        value, reason = begun.value, begun.error
+    else:
+        completed = await _init_of(supervisor, spec, begun)
+        value, reason = completed.value, completed.error
+    if reason is not None:
+        return Failed(reason)
+    return Ignored() if value is None else Running(value)
 
 
-def _begin(supervisor: Supervisor, spec: ChildSpec, how: StartSpec, tag: Ref) -> Pid:
-    """Make the process; what comes of its init arrives as Completed(tag). Raises AlreadyStarted."""
-    return supervisor.start_link_later(
-        how.cls,
-        *(how.args or ()),
-        tag=tag,
-        name=spec.name,
-        keep_mail=spec.keep_mail,
-        timeout=spec.start_timeout,
-        **how.kwargs,
+def _begin(supervisor: Supervisor, spec: ChildSpec, cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Start:
+    """Make the process and, where it can be done in this turn, run its init. Raises AlreadyStarted, StartError."""
+    return supervisor.start_link_at_once(
+        cls, args, kwargs, name=spec.name, keep_mail=spec.keep_mail, timeout=spec.start_timeout
     )
 
 
@@ -100,8 +104,9 @@ def _orphan(supervisor: Supervisor, holder: object) -> Pid | None:
     return cell.pid
 
 
-async def _init_of(supervisor: Supervisor, spec: ChildSpec, pid: Pid, tag: Ref) -> Completed:
+async def _init_of(supervisor: Supervisor, spec: ChildSpec, begun: Start) -> Completed:
     """What came of an init, which may be cut short when the supervisor is to stop."""
+    pid, tag = begun.child.pid, begun.tag
 
     def is_outcome(item: Any) -> bool:
         return type(item) is Completed and item.tag == tag
@@ -138,25 +143,6 @@ def _completed(item: Any) -> Completed:
     return item
 
 
-def with_arguments(spec: ChildSpec, arguments: Any) -> ChildSpec:
-    """The template with a dynamic child's own arguments added.
-
-    Raises TypeError when they are neither a list or tuple nor a mapping whose keys are words of the child's.
-    """
-    how = spec.start
-    assert how is not None
-    args, kwargs = list(how.args or ()), dict(how.kwargs)
-    if isinstance(arguments, Mapping):
-        if any(type(word) is not str or word in RESERVED for word in arguments):
-            raise TypeError(f"keyword arguments are words, and none of {', '.join(RESERVED)}: {arguments!r}")
-        kwargs.update(arguments)
-    elif isinstance(arguments, Sequence) and not isinstance(arguments, str | bytes):
-        args.extend(arguments)
-    else:
-        raise TypeError(f"arguments are a list, a tuple or a mapping, not {arguments!r}")
-    return replace(spec, start=StartSpec(how.cls, tuple(args), kwargs, how.function))
-
-
 def without_arguments(spec: ChildSpec) -> ChildSpec:
     """What is kept of a temporary child's spec: it is never started again, so its arguments need not be held."""
     how = spec.start
@@ -176,10 +162,11 @@ def readable(spec: ChildSpec) -> ChildSpec:
     return replace(bare, start=replace(bare.start, cls=f"{cls.__module__}:{cls.__qualname__}"))
 
 
-async def _by_function(supervisor: Supervisor, how: StartSpec) -> Outcome:
-    assert how.function is not None
+async def _by_function(
+    supervisor: Supervisor, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Outcome:
     try:
-        answer = await getattr(how.cls, how.function)(supervisor, *(how.args or ()), **how.kwargs)
+        answer = await function(supervisor, *args, **kwargs)
     except StartError as error:
         return Failed(error.reason)
     except (Exit, Exception) as error:  # noqa: BLE001 - as in OTP: it is the child's fault, not the supervisor's

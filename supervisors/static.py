@@ -17,7 +17,6 @@ from mirliton.supervisors.requests import (
     GetChildSpec,
     Refused,
     RestartChild,
-    StartChild,
     Started,
     TerminateChild,
     WhichChildren,
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 async def answer(supervisor: Supervisor, request: Any, by: str) -> Any:
     match request:
-        case StartChild(spec):
-            return await start_child(supervisor, spec)
         case TerminateChild(child):
             return await terminate_child(supervisor, child, by)
         case RestartChild(child_id):
@@ -61,14 +58,13 @@ async def start_child(supervisor: Supervisor, spec: Any) -> Started | Refused:
     child = Child(checked)
     supervisor.children.add(child)
     outcome = await supervisor.launch(child)
-    match outcome:
-        case Failed(reason):
-            supervisor.forget(child)
-            return Refused((reason, checked))
-        case Running(pid, info):
-            if checked.temporary:
-                child.spec = without_arguments(checked)
-            return Started(pid, info)
+    if type(outcome) is Running:
+        if checked.temporary:
+            child.spec = without_arguments(checked)
+        return Started(outcome.pid, outcome.info)
+    if type(outcome) is Failed:
+        supervisor.forget(child)
+        return Refused((outcome.reason, checked))
     return Started(None)
 
 

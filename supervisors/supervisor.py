@@ -1,13 +1,30 @@
 """The supervisor: starts its children in order, restarts those that end, stops them in reverse order (OTP: supervisor).
 
-    class Counter(GenServer): ...
+    import asyncio
 
-    tree = Tree("one_for_one", [worker(Counter, 0, id="a"), worker(Counter, 10, id="b")], intensity=3, period=5.0)
-    supervisor = await node.start(Supervisor, tree)
+    from mirliton.runtime import GenServer, Name, Node
+    from mirliton.supervisors import Supervisor, Tree, which_children, worker
 
-    await node.call(supervisor, WhichChildren())      # b and a, newest first
-    node.exit(b, "kill")                              # and another b is there, with 10 again
-    node.exit(supervisor, "shutdown", node.root)      # its parent says so: b ends, then a, then the supervisor
+    class Counter(GenServer):
+        def init(self, start):
+            self.value = start
+
+    A, B = Name("counter", "a"), Name("counter", "b")
+    tree = Tree("one_for_one", [worker(Counter, 0, id="a", name=A), worker(Counter, 10, id="b", name=B)], intensity=3)
+
+    async def main() -> None:
+        async with Node() as node:
+            supervisor = await node.start(Supervisor, tree)
+            a, b = node.whereis(A), node.whereis(B)
+            node.exit(b, "kill")
+            children = await which_children(node, supervisor)      # newest first
+            assert [child.id for child in children] == ["b", "a"]
+            assert node.whereis(B) not in (b, None)                # another b is there, with 10 again
+            assert node.whereis(A) == a
+            node.exit(supervisor, "shutdown", node.root)           # its parent says so: b ends, then a, then it
+            assert await node.wait_exit(supervisor) == "shutdown"
+
+    asyncio.run(main())
 
 Kill b four times in five seconds and the supervisor gives up: it stops a and ends with "shutdown"; what happens next
 is its own supervisor's decision.
@@ -32,6 +49,7 @@ from mirliton.runtime import (
     Shutdown,
     Stop,
     is_quiet,
+    kind_of,
 )
 from mirliton.supervisors import answers, counters, reports, stopping
 from mirliton.supervisors.checks import check_tree
@@ -41,7 +59,7 @@ from mirliton.supervisors.history import Archive, note
 from mirliton.supervisors.reports import Label, Report
 from mirliton.supervisors.requests import TryAgain
 from mirliton.supervisors.specs import ChildSpec
-from mirliton.supervisors.starting import Failed, Ignored, Outcome, Running, start
+from mirliton.supervisors.starting import Failed, Outcome, Running, start
 from mirliton.supervisors.strategies import STRATEGIES
 from mirliton.supervisors.terms import sendable
 from mirliton.supervisors.tree import Tree, kept_names
@@ -145,25 +163,23 @@ class Supervisor(CoroutineProcess):
         """
         self._cancel_retry(child)
         before = child.pid
-        outcome = await start(self, child.spec)
-        now = self.node.clock.now()
-        match outcome:
-            case Running(pid, _):
-                self.children.runs(child, pid)
-                child.started_at = now
-                if by is not None:
-                    note(self, child, "started", pid, None, "running", by)
-                if not self.simple:
-                    # OTP reports no progress for dynamic children: there are too many of them.
-                    self.report("progress", None, child)
-            case Ignored():
-                self.children.rests(child)
-                if child.spec.temporary or self.simple:
-                    # OTP 25 keeps a dynamic child whose restart is ignored, and crashes over it when it stops.
-                    self.forget(child)
-            case Failed(reason):
-                counters.count_failed_start(self.label, child.id)
-                note(self, child, "start_failed", before, reason, "not started", by or "supervisor")
+        outcome = await start(self, child)
+        if type(outcome) is Running:
+            self.children.runs(child, outcome.pid)
+            child.started_at = self.node.clock.now()
+            if by is not None:
+                note(self, child, "started", outcome.pid, None, "running", by)
+            if not self.simple:
+                # OTP reports no progress for dynamic children: there are too many of them.
+                self.report("progress", None, child)
+        elif type(outcome) is Failed:
+            counters.count_failed_start(self.label, child.id)
+            note(self, child, "start_failed", before, outcome.reason, "not started", by or "supervisor")
+        else:
+            self.children.rests(child)
+            if child.spec.temporary or self.simple:
+                # OTP 25 keeps a dynamic child whose restart is ignored, and crashes over it when it stops.
+                self.forget(child)
         return outcome
 
     # Ending
@@ -197,6 +213,7 @@ class Supervisor(CoroutineProcess):
     async def _restart(self, child: Child, reason: Any) -> None:
         """Restart a child that has ended, as far as the intensity allows."""
         ended = child.pid
+        child.why = kind_of(reason)
         now = self.node.clock.now()
         if child.spec.backoff is not None and now - child.started_at >= child.spec.backoff.calm_after():
             child.attempts = 0
@@ -228,7 +245,7 @@ class Supervisor(CoroutineProcess):
                 self._retry_later(each, ended if each is child else None, granted=False)
                 return
             if isinstance(outcome, Running):
-                counters.count_restart(self.label, each.id)
+                counters.count_restart(self.label, each.id, child.why)
 
     def _retry_later(self, child: Child, ended: Pid | None, *, granted: bool) -> float:
         """Note to try (again); OTP's way is at once but behind the mail that waits. Returns the seconds until then."""
@@ -350,6 +367,8 @@ class Supervisor(CoroutineProcess):
         name = self.tree.name
         if name is None:
             return type(self).__qualname__
+        if name.kind == "supervisor":
+            return name.key
         return str(name) if name.kind == "service" else name.kind
 
     def state(self) -> dict[str, Any]:
@@ -365,10 +384,12 @@ class Supervisor(CoroutineProcess):
         raise TypeError("a supervisor's state cannot be replaced; use ChangeTree")
 
     def report(self, label: Label, reason: Any, child: Child | None = None) -> None:
+        if not reports.wanted(self, label):
+            return
         if child is None:
             self.emit(Report(label, self.called, self.pid, reason))
         else:
-            self.emit(Report(label, self.called, self.pid, reason, child.spec, child.pid, child.restarting))
+            self.emit(Report(label, self.called, self.pid, reason, child.whole, child.pid, child.restarting))
 
     def emit(self, report: Report) -> None:
         reports.emit(self, report)

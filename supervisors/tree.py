@@ -41,6 +41,7 @@ class Tree:
     - `auto_shutdown`: whether the end of a significant child (*any_significant*), or of the last (*all_significant*),
       ends the supervisor.
     - `name`: the Name the supervisor is registered under.
+    - `max_children`: how many dynamic children there may be; one more is refused with "max_children" (beyond OTP).
 
     The values are checked when a supervisor starts from them (`checks.check_tree` does so before).
     """
@@ -51,11 +52,12 @@ class Tree:
     period: float = 5.0
     auto_shutdown: AutoShutdown = "never"
     name: Name | None = None
+    max_children: int | None = None
 
 
 def kept_names(spec: ChildSpec) -> Iterator[Name]:
     """The names for which mail is kept while this child, or one below it, restarts."""
-    if spec.keep_mail and spec.name is not None:
+    if spec.keep_mail and type(spec.name) is Name:
         yield spec.name
     for argument in (spec.start.args or ()) if spec.start is not None else ():
         if isinstance(argument, Tree):

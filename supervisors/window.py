@@ -37,6 +37,10 @@ class RestartWindow:
         self._forget_before(now - self.period)
         return len(self._restarts) if self._restarts is not None else 0
 
+    def still_used(self, at: float) -> int:
+        """How many of the restarts so far will count at a later moment."""
+        return sum(when >= at - self.period for when in self._restarts or ())
+
     def change(self, intensity: int, period: float) -> None:
         """Take other limits; what has been noted stays noted."""
         self.intensity = intensity

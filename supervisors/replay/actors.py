@@ -19,6 +19,7 @@ from mirliton.runtime import (
     Stop,
     message,
 )
+from mirliton.supervisors.replay.callbacks import ErlangThrow, init_answer
 from mirliton.supervisors.replay.specs import Starters, supervisor_name, tree_from
 from mirliton.supervisors.replay.terms import ErlangError, decode
 from mirliton.supervisors.replay.world import child_path, world_of
@@ -56,8 +57,11 @@ class Worker(GenServer):
             if "start_exit" in outcome:
                 raise Exit(decode(outcome["start_exit"]))
             answer = decode(outcome["ret"])
-            if isinstance(answer, tuple) and len(answer) == 2 and answer[0] == "error":
-                raise StartError(path, answer[1])
+            match answer:
+                case ("error", reason):
+                    raise StartError(path, reason)
+                case "ignore":
+                    return None
             return answer
         pid = await supervisor.start_link(cls, key, path, behaviour, outcome)
         if pid is not None and "info" in behaviour:
@@ -83,9 +87,10 @@ class Worker(GenServer):
                 raise Exit(decode(reason))
             case {"error": term}:
                 raise ErlangError(term)
-            # A value thrown is a value returned, in an OTP callback.
-            case {"throw": term} | {"bad": term}:
-                return decode(term)
+            case {"throw": term}:
+                raise ErlangThrow(term, init_answer(decode(term)))
+            case {"bad": term}:
+                return init_answer(decode(term))
         raise ValueError(f"{path}: init outcome {outcome!r} is not known")
 
     def _after_init(self) -> NoReply | None:
@@ -108,9 +113,10 @@ class Worker(GenServer):
             case Fail("error", term):
                 raise ErlangError(term)
             case Fail("exit", term):
+                self.world.raised[self.pid] = "callback"
                 raise Exit(decode(term))
             case Fail("throw", term):
-                return decode(term)
+                raise ErlangThrow(term, decode(term))
         raise ValueError(f"request {request!r} is not known")
 
     def handle_info(self, message: Any) -> None:
@@ -127,6 +133,7 @@ class Worker(GenServer):
                 self.world.ending_slowly.add(self.pid)
                 await self.sleep(ms / 1000)
             case {"exit": other}:
+                self.world.raised[self.pid] = "terminate"
                 raise Exit(decode(other))
             case {"error": term}:
                 raise ErlangError(term)

@@ -4,6 +4,7 @@
 | --- | --- |
 | 1 | behaviour: all events but reports |
 | 2 | also the supervisors' reports |
+| 3 | also crash reports and those of gen_server and gen_statem: all events |
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
+from mirliton.supervisors.replay.excused import EXCUSED
 from mirliton.supervisors.replay.scenario import Scenario
 
-LEVELS: Final = (1, 2)
+LEVELS: Final = (1, 2, 3)
 
 _SUPERVISOR_REPORTS: Final = (
     "progress",
@@ -29,11 +31,12 @@ Event = dict[str, Any]
 
 
 def difference(scenario: Scenario, ours: list[dict[str, Any]], level: int = 1) -> str | None:
-    """The first difference, in words; None when there is none."""
+    """The first difference, in words; None when there is none. Quirks of the recording, and what is EXCUSED, may be."""
     if len(ours) != len(scenario.trace):
         return f"{len(ours)} trace entries where the recording has {len(scenario.trace)}"
+    excused = EXCUSED.get(scenario.name, {})
     for number, (recorded, got) in enumerate(zip(scenario.trace, ours, strict=True)):
-        if number in scenario.quirks:
+        if number in scenario.quirks or number in excused:
             continue
         found = _entry_difference(scenario.compare, recorded, got, level)
         if found is not None:
@@ -42,6 +45,8 @@ def difference(scenario: Scenario, ours: list[dict[str, Any]], level: int = 1) -
 
 
 def _step_text(scenario: Scenario, number: int) -> str:
+    if scenario.kind == "proc":
+        return json.dumps(scenario.steps[number], sort_keys=True)
     if number == 0:
         return "start"
     if number > len(scenario.steps):
@@ -74,9 +79,8 @@ def _list_difference(wanted: list[Event], found: list[Event]) -> str | None:
 
 
 def _selected(events: Iterable[Event], level: int) -> list[Event]:
-    return [
-        event for event in events if event["ev"] != "report" or (level >= 2 and event["label"] in _SUPERVISOR_REPORTS)
-    ]
+    kept = {1: (), 2: _SUPERVISOR_REPORTS}.get(level)
+    return [event for event in events if event["ev"] != "report" or kept is None or event["label"] in kept]
 
 
 def _grouped(mode: str, events: list[Event]) -> dict[str, list[Event]]:
@@ -96,4 +100,7 @@ def _group(mode: str, event: Event) -> str:
         if "nb_children" in event:
             return f"{event['sup']} {json.dumps(event['reason'])}"
         return str(event["sup"]) if mode == "per_process" else str(event["sup"]).rpartition("#")[0]
-    return f"{event['p']}#{event['n']}" if mode == "per_process" else str(event["p"])
+    process = str(event["p"])  # a report's has its number already
+    if mode == "per_process":
+        return f"{process}#{event['n']}" if "n" in event else process
+    return process.partition("#")[0] if event["ev"] == "report" else process

@@ -1,4 +1,4 @@
-"""Running a scenario step by step, each to its quiet end, and noting our trace in the file's form."""
+"""Running a supervisor scenario step by step, each to its quiet end, and noting our trace in the file's form."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import json
 from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
 
-import structlog
-
 from mirliton.runtime import CallError, Pid, ServerDied
 from mirliton.runtime.testing import VirtualNode, virtual_node
 from mirliton.supervisors.checks import check_child_specs
 from mirliton.supervisors.errors import InvalidChildSpec
 from mirliton.supervisors.replay.actors import STARTERS, Die, End, Fail, Parent, SignalRoot, StartRoot
+from mirliton.supervisors.replay.logs import silence
 from mirliton.supervisors.replay.scenario import Scenario
-from mirliton.supervisors.replay.specs import local_name, spec_as_file, spec_from
-from mirliton.supervisors.replay.terms import decode
+from mirliton.supervisors.replay.specs import spec_as_file, spec_from
+from mirliton.supervisors.replay.terms import decode, local_name
 from mirliton.supervisors.replay.world import World
 from mirliton.supervisors.reports import listen
 from mirliton.supervisors.requests import (
@@ -47,10 +46,10 @@ Entry = dict[str, Any]
 T = TypeVar("T")
 
 
-async def replay(scenario: Scenario) -> list[Entry]:
+async def replay_tree(scenario: Scenario) -> list[Entry]:
     """Our trace of a supervisor scenario: the start, each step, the end."""
     async with virtual_node("replay@localhost") as node:
-        node.log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
+        silence(node)
         with World(ignore_failed_attempts=scenario.ignore_failed_attempts) as world:
             run = _Run(node, world, scenario)
             node.on_exit.append(world.on_exit)
@@ -60,10 +59,6 @@ async def replay(scenario: Scenario) -> list[Entry]:
             finally:
                 end_listening()
                 node.on_exit.remove(world.on_exit)
-
-
-def _silence(*_: object) -> Any:
-    raise structlog.DropEvent
 
 
 class _Run:
@@ -215,7 +210,9 @@ class _Run:
         raise ValueError(f"step {step!r} is not known")
 
     async def _change(self, pid: Pid, path: str, new: dict[str, Any]) -> Any:
-        self.world.trees[path] = new
+        # A new answer of its init: its name is none of it.
+        known = self.world.trees[path]
+        self.world.trees[path] = new | {key: known[key] for key in ("name",) if key in known}
         answer = await self._ask(pid, ChangeTree())
         match answer:
             case Refused(("bad_return", value)):

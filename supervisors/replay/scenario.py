@@ -9,6 +9,10 @@ from typing import Any, Final
 
 FORMAT: Final = 1
 MODES: Final = ("total", "per_path", "per_process", "set")
+REPLAYED: Final = ("supervisor", "proc")
+"""The kinds of scenario that can be replayed."""
+NOT_REPLAYED: Final = {"index": "a list of scenarios", "measured": "measured facts, not steps"}
+"""What else lies beside them, and what it is."""
 
 
 class ScenarioError(Exception):
@@ -22,7 +26,11 @@ class ScenarioError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One recorded scenario. `trace[i]` is what step i - 1 gave; the first is the start, the last the end."""
+    """One recorded scenario.
+
+    In a supervisor scenario `trace[i]` is what step i - 1 gave, the first is the start, the last the end; in a proc
+    scenario it is what step i gave.
+    """
 
     name: str
     kind: str
@@ -36,6 +44,8 @@ class Scenario:
     """A child is kept retrying: its failing starts are left out of the trace."""
     document: dict[str, Any] = field(default_factory=dict)
     """All that the file holds."""
+    scripts: dict[str, Any] = field(default_factory=dict)
+    """What the servers of a proc scenario do, by request."""
 
 
 def load(file: Path) -> Scenario:
@@ -50,20 +60,29 @@ def load(file: Path) -> Scenario:
         return Scenario(file.stem, "index")
     if not isinstance(data, dict) or not isinstance(data.get("kind"), str) or not isinstance(data.get("name"), str):
         raise ScenarioError(file, "no scenario: it lacks kind and name")
-    if data["kind"] != "supervisor":
+    if data["kind"] in NOT_REPLAYED:
         return Scenario(data["name"], data["kind"])
-    return _supervisor_scenario(file, data)
+    if data["kind"] not in REPLAYED:
+        raise ScenarioError(file, f"kind {data['kind']!r} is not known, only {', '.join(REPLAYED)}")
+    return _scenario(file, data)
 
 
-def _supervisor_scenario(file: Path, data: dict[str, Any]) -> Scenario:
+def _scenario(file: Path, data: dict[str, Any]) -> Scenario:
     if data.get("format") != FORMAT:
         raise ScenarioError(file, f"format {data.get('format')!r} is not known, only {FORMAT}")
-    for key, kind in (("tree", dict), ("steps", list), ("trace", list)):
+    of_its_kind = ("tree", dict) if data["kind"] == "supervisor" else ("scripts", dict)
+    for key, kind in (of_its_kind, ("steps", list), ("trace", list)):
         if not isinstance(data.get(key), kind):
             raise ScenarioError(file, f"{key!r} is missing or no {kind.__name__}")
     for position, step in enumerate(data["steps"], start=1):
         if not isinstance(step, dict) or not isinstance(step.get("op"), str):
             raise ScenarioError(file, f"step {position} has no op")
+    for position, entry in enumerate(data["trace"], start=1):
+        if not isinstance(entry, dict) or not _are_events(entry.get("events")):
+            raise ScenarioError(file, f"trace entry {position} has no list of events")
+    quirks = data.get("quirk", [])
+    if not isinstance(quirks, list) or not all(isinstance(number, int) for number in quirks):
+        raise ScenarioError(file, f"quirk is {quirks!r}, not a list of step numbers")
     compare = data.get("compare", "total")
     if compare not in MODES:
         raise ScenarioError(file, f"compare is {compare!r}, not one of {', '.join(MODES)}")
@@ -71,10 +90,15 @@ def _supervisor_scenario(file: Path, data: dict[str, Any]) -> Scenario:
         data["name"],
         data["kind"],
         compare,
-        data["tree"],
+        data.get("tree", {}),
         data["steps"],
         data["trace"],
-        frozenset(data.get("quirk", ())),
+        frozenset(quirks),
         bool(data.get("ignore_failed_attempts", False)),
         data,
+        data.get("scripts", {}),
     )
+
+
+def _are_events(events: Any) -> bool:
+    return isinstance(events, list) and all(isinstance(event, dict) and "ev" in event for event in events)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from mirliton.runtime import Name
-from mirliton.supervisors.replay.terms import decode
+from mirliton.supervisors.replay.terms import decode, local_name
 from mirliton.supervisors.replay.world import child_path, world_of
 from mirliton.supervisors.specs import ChildSpec, StartSpec
 from mirliton.supervisors.tree import Tree
@@ -20,11 +20,6 @@ class Starters(NamedTuple):
     worker: type
     supervisor: type
     dynamic: type
-
-
-def local_name(name: str) -> Name:
-    """A name of Erlang's local registry."""
-    return Name("local", name)
 
 
 def supervisor_name(entry: dict[str, Any]) -> Name | None:

@@ -10,8 +10,9 @@ import json
 from collections import Counter
 from typing import Any, Final
 
-from mirliton.runtime import Pid, Shutdown
+from mirliton.runtime import Dossier, Pid, Shutdown
 from mirliton.runtime.cell import Cell
+from mirliton.supervisors.replay.ends import Raised, end_reports
 from mirliton.supervisors.replay.terms import encode
 from mirliton.supervisors.reports import Report
 
@@ -41,6 +42,8 @@ class World:
         """The living supervisors that are up, with their paths."""
         self.ending_slowly: set[Pid] = set()
         """Workers whose terminate takes a while: a step is not over before they are gone."""
+        self.raised: dict[Pid, Raised] = {}
+        """Where a process raised the exit that it ends with."""
         self._labels: dict[Pid, tuple[str, int]] = {}
         self._starts: Counter[str] = Counter()
         self._attempts: Counter[str] = Counter()
@@ -101,22 +104,30 @@ class World:
 
     def note(self, pid: Pid, event: Event) -> None:
         """A process tells what it does."""
+        if pid not in self._labels:
+            return  # its start did not count as one
         path, n = self._labels[pid]
         self.events.append({**event, "p": path, "n": n})
 
     # What others tell
 
-    def on_exit(self, cell: Cell, reason: Any, _names: object, _dossier: object) -> None:
+    def on_exit(self, cell: Cell, reason: Any, _names: object, dossier: Dossier | None) -> None:
         """The runtime's exit hook."""
         pid = cell.pid
         self.ending_slowly.discard(pid)
-        self.supervisors.pop(pid, None)
+        was_up = self.supervisors.pop(pid, None) is not None
         known = self.living.pop(pid, None)
         if known is None:
             return
         if pid in self._silent and _child_failed(reason):
             return
         path, n = known
+        raised = self.raised.pop(pid, None)
+        server = "gen_server" if was_up or path not in self.trees else None
+        reports = end_reports(f"{path}#{n}", server, reason, dossier, raised, self.term)
+        if self.ignore_failed_attempts:
+            reports = [report for report in reports if report["label"] != "crash"]
+        self.events += reports
         self.events.append({"ev": "exit", "p": path, "n": n, "reason": self.term(reason)})
 
     def on_report(self, report: Report) -> None:

@@ -120,7 +120,10 @@ async def test_a_start_hook_that_raises_is_why_it_did_not_start(stage: Any) -> N
         raise OSError("no port")
 
     house = await House(stage, app(stage, "a", start=fail)).open()
-    crash = await house.refusal(house.start("a"))
+    with pytest.raises(ApplicationRefused, match="start of 'a' \\('normal'\\): raised OSError: no port") as caught:
+        await house.start("a")
+    bad_return, (called, (exit_, crash)) = caught.value.reason
+    assert (bad_return, called, exit_) == ("bad_return", ("a", "start", ["normal"]), "EXIT")
     assert (crash.kind, crash.text) == ("OSError", "no port")
     assert await house.running() == []
 
@@ -128,7 +131,8 @@ async def test_a_start_hook_that_raises_is_why_it_did_not_start(stage: Any) -> N
 async def test_a_tree_that_does_not_start_is_cleaned_up_after(stage: Any) -> None:
     stage.outcomes["a"] = ["bad"]
     house = await House(stage, app(stage, "a")).open()
-    assert await house.refusal(house.start("a")) == Shutdown(("failed_to_start_child", "a", "bad"))
+    reason = await house.refusal(house.start("a"))
+    assert reason == (Shutdown(("failed_to_start_child", "a", "bad")), ("a", "start", ["normal"]))
     assert stage.take() == ["start a", "!a", "stop a state"]
 
 

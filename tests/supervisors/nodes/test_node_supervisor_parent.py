@@ -46,8 +46,8 @@ def test_a_child_holds_nothing_of_its_parent_and_siblings(supervise):
     fds = _fds(b)
     assert not any("pidfd" in fd for fd in fds)
     assert [fd for fd in fds if "stacks of" in fd] == ["/memfd:stacks of b (deleted)"]
-    # stdout and stderr of this test, and its own heartbeat; the signal pipe and a's heartbeat stayed outside.
-    assert len({fd for fd in fds if fd.startswith("pipe:")}) == 3
+    # stdout and stderr of this test, and its own two pipes; the signal pipe and those of a's heartbeat stayed outside.
+    assert len({fd for fd in fds if fd.startswith("pipe:")}) == 4
 
 
 def test_a_child_starts_as_if_it_had_no_parent_with_handlers(supervise):
