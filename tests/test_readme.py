@@ -1,10 +1,12 @@
 """What the README says is true."""
 
-import asyncio
 import re
 from pathlib import Path
 
 import pytest
+
+import doc_examples
+from doc_examples import Block
 
 
 @pytest.fixture(scope="module")
@@ -13,16 +15,8 @@ def readme(root: Path) -> str:
 
 
 def test_its_example_of_the_runtime_runs(readme: str) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    answers: list[int] = []
-    # Each call whose answer the text gives in its comment is asked for its answer.
-    told = re.sub(
-        r"await node\.call\((.*)\)( +# (\d+).*)?$", r"answers.append(await node.call(\1))", example, flags=re.M
-    )
-    scope = {"__name__": "readme_example", "answers": answers}
-    exec(compile(told, "README.md", "exec"), scope)
-    asyncio.run(scope["main"]())  # type: ignore[operator] # the example defines it
-    assert answers == [int(number) for number in re.findall(r"await node\.call\(.*\) +# (\d+)", example)]
+    run_it = Block("await main()\n", 1)
+    assert doc_examples.run([*doc_examples.blocks_of_page(readme), run_it], "README.md") == 2
 
 
 def test_every_make_target_and_file_it_names_exists(readme: str, root: Path) -> None:
