@@ -1,5 +1,5 @@
-"""The floor: what asyncio alone does, one Task waiting on one Queue per actor, with no addresses, links or supervision
-but a Task that starts another when one ends. It is what one writes in an afternoon."""
+"""The floor, messages: what asyncio alone does, one Task waiting on one Queue per actor, with no addresses, links or
+supervision. It is what one writes in an afternoon."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import contextlib
 import time
 from typing import Any
 
-from tests.bench.measuring import Figures, resident, spread
+from tests.bench.measuring import PICKED, Figures, spread
 
 Mailbox = asyncio.Queue[Any]
 
@@ -26,29 +26,38 @@ async def ping_pong(count: int) -> Figures:
         there.put_nowait("ball")
         await here.get()
     took = time.perf_counter() - began
-    await _end(task)
-    return {"": count / took}
+    await end(task)
+    return {"rate": count / took}
 
 
 async def one_way(count: int) -> Figures:
+    return await _flood(1, count, 100)
+
+
+async def fan_in(count: int) -> Figures:
+    return await _flood(100, count, 10)
+
+
+async def _flood(sources: int, count: int, burst: int) -> Figures:
     mailbox = Mailbox()
-    done = asyncio.get_running_loop().create_future()
+    bursts = count // (sources * burst)
+    messages = sources * bursts * burst
 
     async def sink() -> None:
-        for _ in range(count):
+        for _ in range(messages):
             await mailbox.get()
-        done.set_result(None)
 
-    task = asyncio.create_task(sink())
+    async def source() -> None:
+        for _ in range(bursts):
+            for _ in range(burst):
+                mailbox.put_nowait("drop")
+            await asyncio.sleep(0)
+
     began = time.perf_counter()
-    for _ in range(count // 100):
-        for _ in range(100):
-            mailbox.put_nowait("drop")
-        await asyncio.sleep(0)
-    await done
-    took = time.perf_counter() - began
+    task = asyncio.create_task(sink())
+    await asyncio.gather(*(source() for _ in range(sources)))
     await task
-    return {"": count / took}
+    return {"rate": messages / (time.perf_counter() - began)}
 
 
 async def calls(count: int) -> Figures:
@@ -68,61 +77,40 @@ async def calls(count: int) -> Figures:
         mailbox.put_nowait(("request", reply))
         await reply
         took.append(time.perf_counter() - began)
-    await _end(task)
+    await end(task)
     return {"rate": count / sum(took), **spread(took, 1e6)}
 
 
-async def idle(count: int) -> Figures:
-    async def actor(mailbox: Mailbox) -> None:
-        while True:
-            await mailbox.get()
+async def selective(count: int) -> Figures:
+    here, there = Mailbox(), Mailbox()
+    passed_over: list[Any] = []
 
-    before = resident()
+    async def wall() -> None:
+        while True:
+            here.put_nowait(await there.get())
+
+    async def receive(kind: type) -> Any:
+        for index, message in enumerate(passed_over):
+            if isinstance(message, kind):
+                del passed_over[index]
+                return message
+        while not isinstance(message := await here.get(), kind):
+            passed_over.append(message)
+        return message
+
+    task = asyncio.create_task(wall())
+    for number in range(count):
+        here.put_nowait(number)
     began = time.perf_counter()
-    tasks = [asyncio.create_task(actor(Mailbox())) for _ in range(count)]
-    await asyncio.sleep(0)  # each has run to its first wait
+    for _ in range(PICKED):
+        there.put_nowait("ball")
+        await receive(str)
     took = time.perf_counter() - began
-    size = (resident() - before) / count
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    return {"bytes": size, "rate": count / took}
+    await end(task)
+    return {"rate": PICKED / took}
 
 
-async def restarts(count: int) -> Figures:
-    mailbox = Mailbox()
-    running: list[asyncio.Task[None]] = []
-
-    async def actor() -> None:
-        while True:
-            request, reply = await mailbox.get()
-            reply.set_result(request)
-
-    async def supervisor() -> None:
-        while True:
-            task = asyncio.create_task(actor())
-            running[:] = [task]
-            await asyncio.wait([task])
-
-    loop = asyncio.get_running_loop()
-    keeper = asyncio.create_task(supervisor())
-    await asyncio.sleep(0)
-    took = []
-    for _ in range(count):
-        began = time.perf_counter()
-        running[0].cancel()
-        while running[0].cancelling():  # noqa: ASYNC110 - what the floor does is what is measured
-            await asyncio.sleep(0)
-        reply = loop.create_future()
-        mailbox.put_nowait(("request", reply))
-        await reply
-        took.append(time.perf_counter() - began)
-    await _end(keeper)
-    await _end(running[0])
-    return spread(took, 1e6)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
+async def end(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

@@ -6,8 +6,12 @@ import gc
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 Figures = dict[str, float]
+
+PICKED: Final = 1_000
+"""Messages picked, one after the other, from behind a long mailbox."""
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

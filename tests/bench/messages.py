@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from mirliton.runtime import CoroutineProcess, From, GenServer, Node, Pid, Reply
-from tests.bench.measuring import Figures, spread
+from tests.bench.measuring import PICKED, Figures, spread
 
 
 class Ponger(GenServer):
@@ -43,7 +44,7 @@ async def ping_pong(count: int) -> Figures:
         began = time.perf_counter()
         node.send(pinger, "ball")
         await done
-        return {"": count / (time.perf_counter() - began)}
+        return {"rate": count / (time.perf_counter() - began)}
 
 
 class Sink(GenServer):
@@ -57,13 +58,13 @@ class Sink(GenServer):
 
 
 class Source(GenServer):
-    """Sends a hundred, then lets others run."""
+    """Sends a burst, then lets others run."""
 
-    def init(self, sink: Pid, bursts: int) -> None:
-        self.sink, self.bursts = sink, bursts
+    def init(self, sink: Pid, bursts: int, burst: int) -> None:
+        self.sink, self.bursts, self.burst = sink, bursts, burst
 
     def handle_info(self, message: Any) -> None:
-        for _ in range(100):
+        for _ in range(self.burst):
             self.send(self.sink, "drop")
         self.bursts -= 1
         if self.bursts:
@@ -71,14 +72,24 @@ class Source(GenServer):
 
 
 async def one_way(count: int) -> Figures:
+    return await _flood(1, count, 100)
+
+
+async def fan_in(count: int) -> Figures:
+    return await _flood(100, count, 10)
+
+
+async def _flood(sources: int, count: int, burst: int) -> Figures:
+    bursts = count // (sources * burst)
     async with Node("bench") as node:
         done = asyncio.get_running_loop().create_future()
-        sink = await node.start(Sink, count, done)
-        source = await node.start(Source, sink, count // 100)
+        sink = await node.start(Sink, sources * bursts * burst, done)
+        ready = [await node.start(Source, sink, bursts, burst) for _ in range(sources)]
         began = time.perf_counter()
-        node.send(source, "go")
+        for source in ready:
+            node.send(source, "go")
         await done
-        return {"": count / (time.perf_counter() - began)}
+        return {"rate": sources * bursts * burst / (time.perf_counter() - began)}
 
 
 class Server(GenServer):
@@ -106,3 +117,44 @@ async def calls(count: int) -> Figures:
         await node.start(Client, server, count, done)
         took = await done
         return {"rate": count / sum(took), **spread(took, 1e6)}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What nobody asks for."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ball:
+    sender: Pid
+
+
+class Wall(GenServer):
+    def handle_info(self, message: Any) -> None:
+        self.send(message.sender, message)
+
+
+class Choosy(CoroutineProcess):
+    """Picks one answer after the other from behind mail that it does not want yet."""
+
+    async def init(self, wall: Pid, waiting: int, done: asyncio.Future[float]) -> None:
+        self.wall, self.waiting, self.done = wall, waiting, done
+
+    async def run(self) -> None:
+        for number in range(self.waiting):
+            self.send(self.pid, Waiting(number))
+        began = time.perf_counter()
+        for _ in range(PICKED):
+            self.send(self.wall, Ball(self.pid))
+            await self.receive(Ball)
+        self.done.set_result(PICKED / (time.perf_counter() - began))
+
+
+async def selective(count: int) -> Figures:
+    async with Node("bench") as node:
+        done = asyncio.get_running_loop().create_future()
+        wall = await node.start(Wall)
+        await node.start(Choosy, wall, count, done)
+        return {"rate": await done}

@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, Final
 
-from mirliton.runtime import From, GenServer, Name, Node, Reply
-from mirliton.supervisors import Supervisor, Tree, worker
+from mirliton.runtime import IGNORE, CoroutineProcess, From, GenServer, Name, Node, Pid, Process, Reply, Stop
+from mirliton.supervisors import Supervisor, Tree, count_children, start_child, worker
 from tests.bench.measuring import Figures, resident, spread
 
 NAME: Final = Name("service", "bench")
 
 
 class Answering(GenServer):
+    """Has some state and all handlers, as a server that is of use."""
+
+    def init(self) -> None:
+        self.served = 0
+
     def handle_call(self, request: Any, sender: From) -> Any:
+        self.served += 1
         return Reply(request)
 
+    def handle_cast(self, request: Any) -> None:
+        """Nothing to do."""
 
-async def idle(count: int) -> Figures:
+    def handle_info(self, message: Any) -> None:
+        """Nothing to do."""
+
+
+class Script(CoroutineProcess):
+    """Waits for mail where it stands."""
+
+    async def run(self) -> None:
+        while True:
+            await self.receive()
+
+
+async def idle_servers(count: int) -> Figures:
+    return await _idle(Answering, count)
+
+
+async def idle_scripts(count: int) -> Figures:
+    return await _idle(Script, count)
+
+
+async def _idle(cls: type[Process], count: int) -> Figures:
+    """Started a hundred at a time, each hundred done with its init before the next."""
     async with Node("bench") as node:
         before = resident()
         began = time.perf_counter()
-        for _ in range(count):
-            node.spawn(Answering)
-        last = node.spawn(Answering)
-        await node.call(last, "are all there?")
+        for _ in range(count // 100):
+            for _ in range(99):
+                node.spawn(cls)
+            await node.start(cls)
         took = time.perf_counter() - began
         size = (resident() - before) / count
         for cell in list(node.processes()):
@@ -45,3 +75,63 @@ async def restarts(count: int) -> Figures:
             await node.call(NAME, "are you there?")
             took.append(time.perf_counter() - began)
         return spread(took, 1e6)
+
+
+class Skynet(GenServer):
+    """Starts ten more, each with a tenth of the numbers, and tells its asker the sum of what they tell."""
+
+    def init(self, asker: Pid | asyncio.Future[int], number: int, size: int) -> Any:
+        self.asker, self.left, self.sum = asker, 10, 0
+        if size == 1:
+            self.tell(number)
+            return IGNORE
+        part = size // 10
+        for child in range(10):
+            self.spawn(Skynet, self.pid, number + child * part, part)
+        return None
+
+    def handle_info(self, message: Any) -> Any:
+        self.sum += message
+        self.left -= 1
+        if self.left:
+            return None
+        self.tell(self.sum)
+        return Stop()
+
+    def tell(self, number: int) -> None:
+        if isinstance(self.asker, Pid):
+            self.send(self.asker, number)
+        else:
+            self.asker.set_result(number)
+
+
+async def skynet(count: int) -> Figures:
+    async with Node("bench") as node:
+        done = asyncio.get_running_loop().create_future()
+        began = time.perf_counter()
+        node.spawn(Skynet, done, 0, count)
+        assert await done == count * (count - 1) // 2
+        return {"seconds": time.perf_counter() - began}
+
+
+class Starter(CoroutineProcess):
+    """Has a supervisor start one child after the other."""
+
+    async def init(self, keeper: Pid, count: int, done: asyncio.Future[float]) -> None:
+        self.keeper, self.count, self.done = keeper, count, done
+
+    async def run(self) -> None:
+        began = time.perf_counter()
+        for _ in range(self.count):
+            await start_child(self, self.keeper, ())
+        self.done.set_result(time.perf_counter() - began)
+
+
+async def supervised(count: int) -> Figures:
+    async with Node("bench") as node:
+        done = asyncio.get_running_loop().create_future()
+        keeper = await node.start(Supervisor, Tree("simple_one_for_one", [worker(Answering)]))
+        await node.start(Starter, keeper, count, done)
+        took = await done
+        assert (await count_children(node, keeper)).active == count
+        return {"seconds": took}

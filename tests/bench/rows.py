@@ -9,32 +9,76 @@ Better = Literal["more", "less"]
 
 
 @dataclass(frozen=True)
+class Work:
+    """One thing to do, by Mirliton, by asyncio alone and by Erlang; each gives the same figures.
+
+    `ours` and `floor` are "module:function", `erlang` a function of erlang/bench.erl. `count` says how much of it,
+    `tiny` how much shows that it runs.
+    """
+
+    ours: str
+    floor: str | None
+    erlang: str | None
+    count: int
+    tiny: int
+    once: bool = False
+    """Measured once, whatever the rounds: it takes long and is made of many calls."""
+    peers_count: int = 0
+    """How much of it other Python actor libraries do, by the function of the same name in their module in peers/."""
+
+
+@dataclass(frozen=True)
 class Row:
-    """One figure. `function` ("module:name") measures ours, `floor` the same thing done by asyncio alone."""
+    """One figure of a Work."""
 
     name: str
     unit: str
     better: Better
-    function: str
-    floor: str | None = None
-    figure: str = ""
-    """Which of several figures that one measurement gives."""
+    work: Work
+    figure: str
 
+
+PING_PONG: Final = Work("messages:ping_pong", "floor:ping_pong", "ping_pong", 100_000, 200, peers_count=10_000)
+ONE_WAY: Final = Work("messages:one_way", "floor:one_way", "one_way", 400_000, 1_000, peers_count=20_000)
+FAN_IN: Final = Work("messages:fan_in", "floor:fan_in", "fan_in", 400_000, 1_000, peers_count=20_000)
+CALLS: Final = Work("messages:calls", "floor:calls", "calls", 50_000, 200, peers_count=5_000)
+SELECTIVE: Final = Work("messages:selective", "floor:selective", "selective", 10_000, 20)
+IDLE_SERVERS: Final = Work(
+    "processes:idle_servers", "floor_processes:idle", "idle_servers", 100_000, 1_000, peers_count=1_000
+)
+IDLE_SCRIPTS: Final = Work("processes:idle_scripts", "floor_processes:idle", "idle_scripts", 100_000, 1_000)
+SKYNET: Final = Work("processes:skynet", "floor_processes:skynet", "skynet", 100_000, 100)
+RESTARTS: Final = Work("processes:restarts", "floor_processes:restarts", "restarts", 1_000, 20)
+SUPERVISED: Final = Work("processes:supervised", "floor_processes:supervised", "supervised", 100_000, 200)
+TIMERS: Final = Work("timing:timers", "floor_processes:timers", "timers", 100_000, 200)
+PHONE_CALLS: Final = Work("phone_calls:through", None, None, 600, 6, once=True)
+REACTION: Final = Work("reaction:ours", "reaction:floor", None, 200, 3, once=True)
+
+PEERS: Final = ("pykka", "thespian", "xoscar")
+"""Other Python actor libraries, by the name they are imported under."""
 
 ROWS: Final = (
-    Row("ping-pong between two processes", "round trips/s", "more", "messages:ping_pong", "floor:ping_pong"),
-    Row("one way, bursts of 100", "messages/s", "more", "messages:one_way", "floor:one_way"),
-    Row("call and reply, process to process", "calls/s", "more", "messages:calls", "floor:calls", "rate"),
-    Row("  the same, median", "µs", "less", "messages:calls", "floor:calls", "p50"),
-    Row("  the same, 99th percentile", "µs", "less", "messages:calls", "floor:calls", "p99"),
-    Row("idle process", "bytes", "less", "processes:idle", "floor:idle", "bytes"),
-    Row("spawning", "processes/s", "more", "processes:idle", "floor:idle", "rate"),
-    Row("restart: kill to answering again, median", "µs", "less", "processes:restarts", "floor:restarts", "p50"),
-    Row("  the same, 99th percentile", "µs", "less", "processes:restarts", "floor:restarts", "p99"),
-    Row("phone calls, routed, bridged, hung up, 2 records", "calls/s", "more", "phone_calls:through", None, "rate"),
-    Row("  the same, CPU of the node", "ms/call", "less", "phone_calls:through", None, "cpu"),
-    Row("new call to first command, median", "ms", "less", "reaction:ours", "reaction:floor", "park_p50"),
-    Row("  the same, 99th percentile", "ms", "less", "reaction:ours", "reaction:floor", "park_p99"),
-    Row("end of a command to the next, median", "ms", "less", "reaction:ours", "reaction:floor", "next_p50"),
-    Row("  the same, 99th percentile", "ms", "less", "reaction:ours", "reaction:floor", "next_p99"),
+    Row("ping-pong between two processes", "round trips/s", "more", PING_PONG, "rate"),
+    Row("one way, 1 to 1, bursts of 100", "messages/s", "more", ONE_WAY, "rate"),
+    Row("one way, 100 to 1, bursts of 10", "messages/s", "more", FAN_IN, "rate"),
+    Row("call and reply, process to process", "calls/s", "more", CALLS, "rate"),
+    Row("call and reply, median", "µs", "less", CALLS, "p50"),
+    Row("call and reply, 99th percentile", "µs", "less", CALLS, "p99"),
+    Row("selective receive behind 10,000 messages", "round trips/s", "more", SELECTIVE, "rate"),
+    Row("idle GenServer, of 100,000", "bytes", "less", IDLE_SERVERS, "bytes"),
+    Row("spawning 100,000 GenServers", "processes/s", "more", IDLE_SERVERS, "rate"),
+    Row("idle CoroutineProcess, of 100,000", "bytes", "less", IDLE_SCRIPTS, "bytes"),
+    Row("spawning 100,000 CoroutineProcesses", "processes/s", "more", IDLE_SCRIPTS, "rate"),
+    Row("skynet: 100,000 leaves, sums back up", "s", "less", SKYNET, "seconds"),
+    Row("restart, kill to answering again, median", "µs", "less", RESTARTS, "p50"),
+    Row("restart, kill to answering again, 99th percentile", "µs", "less", RESTARTS, "p99"),
+    Row("a supervisor starts 100,000 children", "s", "less", SUPERVISED, "seconds"),
+    Row("setting timers, up to 100,000 pending", "timers/s", "more", TIMERS, "set"),
+    Row("cancelling 100,000 timers", "timers/s", "more", TIMERS, "cancel"),
+    Row("phone calls, routed, bridged, hung up, 2 records", "calls/s", "more", PHONE_CALLS, "rate"),
+    Row("phone calls, CPU of the node", "ms/call", "less", PHONE_CALLS, "cpu"),
+    Row("new call to first command, median", "ms", "less", REACTION, "park_p50"),
+    Row("new call to first command, 99th percentile", "ms", "less", REACTION, "park_p99"),
+    Row("end of a command to the next, median", "ms", "less", REACTION, "next_p50"),
+    Row("end of a command to the next, 99th percentile", "ms", "less", REACTION, "next_p99"),
 )
