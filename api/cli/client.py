@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +12,7 @@ from typing import Any, Self
 
 import orjson
 
-from mirliton.api.cli.errors import CommandError, NotRunning
+from mirliton.api.cli.errors import CommandError, NotRunning, RequestRefused
 
 
 class Control:
@@ -35,25 +37,37 @@ class Control:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._lines.close()
         self._socket.close()
 
     def ask(self, do: str, **request: Any) -> Any:
-        """Make a request and return its result. Raises CommandError with the node's own words."""
+        """Make a request and return its result. Raises RequestRefused with the node's own words."""
         self._send({"do": do, **request})
         answer = self._receive()
         if not answer.get("ok"):
-            raise CommandError(str(answer.get("error")))
+            raise RequestRefused(str(answer.get("error")))
         return answer.get("result")
 
     def follow(self) -> Iterator[dict[str, Any]]:
         """The events of all calls as they happen. Ends when nothing happens for the connection's timeout."""
-        self.ask("follow")
+        with contextlib.suppress(CommandError):
+            yield from self.stream("follow")
+
+    def stream(self, do: str, **request: Any) -> Iterator[dict[str, Any]]:
+        """Make a request whose answer goes on, and return its items. Raises CommandError when they cease."""
+        self.ask(do, **request)
         while True:
-            try:
-                yield self._receive()
-            except CommandError:
-                return
+            yield self._receive()
+
+    @property
+    def node_pid(self) -> int:
+        """The OS process of the node (unix(7), SO_PEERCRED)."""
+        credentials = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        pid, _, _ = struct.unpack("3i", credentials)
+        return int(pid)
 
     def _send(self, request: dict[str, Any]) -> None:
         try:

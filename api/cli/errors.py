@@ -12,3 +12,7 @@ class NotRunning(CommandError):
 
     def __init__(self, path: str) -> None:
         super().__init__(f"no node listens on {path}: start one with `mirliton run`")
+
+
+class RequestRefused(CommandError):
+    """The node's own words: it has been asked and cannot do it."""

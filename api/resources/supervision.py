@@ -21,11 +21,11 @@ from mirliton.api import audit
 from mirliton.api.context import Answer, Context, parameter
 from mirliton.api.documents import required_object
 from mirliton.api.errors import BadIdentifier, InvalidData
-from mirliton.api.resources.supervision_tree import Trees, at, entry_of
 from mirliton.api.routing import Route
 from mirliton.runtime import Address, CallError, Name, Node, Pid
 from mirliton.runtime.introspect import status
 from mirliton.supervisors import Explanation, RequestRefused, Supervisor, explain
+from mirliton.supervisors.picture import Trees, at, entry_of
 
 LOOK: Final = 2.0
 """Seconds a supervisor has to answer for the tree; one that does not is shown without its children."""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -268,3 +269,25 @@ def test_commands_without_a_node_say_so(tmp_path: Path) -> None:
         )
         assert done.returncode == os.EX_UNAVAILABLE
         assert done.stderr == "mirliton: no node listens on var/control.sock: start one with `mirliton run`\n"
+
+
+def test_a_whapp_takes_other_code_while_the_node_runs(running: Running, root: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    package = elsewhere / "mirliton" / "whapps" / "cdr"
+    shutil.copytree(root / "whapps" / "cdr", package)
+    app = package / "app.py"
+    app.write_text(app.read_text().replace("intensity=5", "intensity=6"))
+    node_pid = running.node_pid()
+    done = running.command("upgrade", "cdr", "--path", str(elsewhere))
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"processes +1\n", done.stdout)
+    (package / "listener.py").write_text("1 / 0\n")
+    undone = running.command("upgrade", "cdr", "--path", str(elsewhere))
+    assert undone.returncode != 0
+    assert "load failed at mirliton.whapps.cdr.listener: ZeroDivisionError" in undone.stderr
+    assert "there are: callflow, cdr" in running.command("upgrade", "ecallmgr").stderr
+    assert "operation=upgrade" in running.log
+    eventually(lambda: registered(running), "the phones' registration")
+    call = running.command("call", "alice", "1002", "--seconds", "1")
+    assert "2 CDRs" in call.stdout
+    assert running.node_pid() == node_pid
