@@ -139,6 +139,11 @@ class Calls:
             calls.append(caller.wait)
         return [call.server for call in calls if call is not None and call.server is not None]
 
+    def server(self, tag: int) -> Cell | None:
+        """Who is to answer this call, while it is in flight."""
+        call = self._pending.get(tag)
+        return call.server if call is not None else None
+
     def waiting(self, tag: int) -> Wait | None:
         """What waits for the end of this call; None when it has ended."""
         call = self._pending.get(tag)
@@ -204,6 +209,13 @@ class Calls:
         call = self._close(tag)
         if call is not None:
             call.done = True
+            self._given_up(call)
+
+    def _given_up(self, call: PendingCall) -> None:
+        """A server on another node is told, so that its node can forget the call too."""
+        server = call.server
+        if server is not None and not server.alive and self._node.distribution is not None:
+            self._node.distribution.give_up(server, call.tag)
 
     def _close(self, tag: int) -> PendingCall | None:
         call = self._pending.pop(tag, None)
@@ -222,5 +234,6 @@ class Calls:
 
     def _timed_out(self, call: PendingCall) -> None:
         if self._close(call.tag) is not None:
+            self._given_up(call)
             assert call.timeout is not None
             call._settle(None, CallTimeout(call.target, call.timeout))

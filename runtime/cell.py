@@ -36,6 +36,7 @@ class Told(Protocol):
     def set_result(self, result: Any, /) -> None: ...
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Monitor:
     """One side watches another: `watcher` gets a Down, or `future` the reason, when the watched process ends."""
 
@@ -97,6 +98,7 @@ class Cell:
         "queued",
         "reason",
         "saved",
+        "serves",
         "starter",
         "suspended",
         "task",
@@ -123,6 +125,8 @@ class Cell:
         self.warm = False
         """Keeps an empty mailbox, because more is likely to come soon."""
         self.suspended = False
+        self.serves = False
+        """Takes messages as any GenServer does."""
         self.trap = False
         self.keep_mail = False
         self.limit = 0

@@ -153,10 +153,11 @@ class Node:
         """
         self.strictness.check_unchanged()
         ends_at = self.clock.now() + timeout
-        for cell in [cell for cell in reversed(list(self._cells.values())) if cell.parent == self.root]:
+        # What a process of another node has started has no parent here either.
+        for cell in [cell for cell in reversed(list(self._cells.values())) if self._is_topmost(cell)]:
             if not cell.alive:
                 continue
-            self.signals.exit(cell, self.root, SHUTDOWN)
+            self.signals.exit(cell, cell.parent, SHUTDOWN)
             killer = self.after(ends_at - self.clock.now(), self._kill_at_stop, cell)
             await self.wait_exit(cell.pid, None)
             self.timers.cancel(killer)
@@ -173,6 +174,9 @@ class Node:
         garbage.short_pauses.end(self)
         if self.watch is not None:
             unwatch(self.watch)
+
+    def _is_topmost(self, cell: Cell) -> bool:
+        return cell.parent == self.root or cell.parent.node != self.name
 
     def _kill_at_stop(self, cell: Cell) -> None:
         self.log.warning("killed_at_stop", pid=str(cell.pid), name=cell.label)

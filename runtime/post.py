@@ -29,7 +29,7 @@ PID: Final = Pid
 class Post:
     """The messages of one node."""
 
-    __slots__ = ("calls", "careful", "dead_letters", "name", "node", "scheduler", "sent", "strict")
+    __slots__ = ("calls", "careful", "dead_letters", "last_receiver", "name", "node", "scheduler", "sent", "strict")
 
     def __init__(self, node: Node, calls: Calls) -> None:
         self.node = node
@@ -41,6 +41,8 @@ class Post:
         self.careful = False
         """Every message goes by way of Node.deliver: in strict mode, and where that is overridden."""
         self.sent = 0
+        self.last_receiver: Cell | None = None
+        """Of this slice."""
         self.dead_letters = 0
 
     def send(self, to: Address, message: Any, sender: Cell | None) -> None:
@@ -50,6 +52,8 @@ class Post:
         if cell is None or cell.post is not self or cell.limit or self.careful or not cell.alive:
             self._send_otherwise(to, message, sender)
             return
+        if cell is not sender:
+            self.last_receiver = cell
         item = (message, sender.pid if sender is not None else None)
         mailbox = cell.mailbox
         if mailbox is not None:
@@ -68,6 +72,8 @@ class Post:
             if not self._pass_on(to, message, sender):
                 self.dead_letter(to, message)
         elif not cell.limit or len(cell) < cell.limit or node.overflow.make_room(cell):
+            if cell is not sender:
+                self.last_receiver = cell
             self._deliver(cell, message, sender.pid if sender is not None else None)
 
     def _deliver(self, cell: Cell, message: Any, sender: Pid | None) -> None:
@@ -111,7 +117,11 @@ class Post:
             cell.callers = {call.tag}
         else:
             cell.callers.add(call.tag)
-        self._deliver(cell, message, caller.pid if caller is not None else None)
+        pid = caller.pid if caller is not None else None
+        if self.careful:
+            self.node.deliver(cell, message, pid)
+        else:
+            self.deliver(cell, message, pid)
 
     def call(self, to: Address, request: Any, timeout: float | None, caller: Cell) -> PendingCall:
         """Begin a call and send its request. Raises as `ask` does."""

@@ -94,7 +94,9 @@ class Process(Sends, Actor):
 
         Raises NoProc, CallTimeout, ServerDied or CallingSelf, or MailboxFull. A late answer is dropped.
         """
-        cell = self._cell
+        cell = self._myRef
+        if not cell.alive:
+            raise Exit(cell.reason)
         if cell.coroutine is None:
             return cell.node.request(to, timeout, lambda sender: Call(sender, request), cell)
         return _call(cell, to, request, timeout)

@@ -28,6 +28,7 @@ from mirliton.runtime.errors import Exit
 from mirliton.runtime.protocol import ExitSignal, Init, SystemRequest
 from mirliton.runtime.reasons import NORMAL
 from mirliton.runtime.saved_mail import SavedMail
+from mirliton.runtime.serving import ENVELOPES, serves_plainly
 from mirliton.runtime.waits import ANY_MAIL, Receive, Wait
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ COROUTINE: Final = CoroutineType
 """Compiled, a constant is read faster than a name that was imported."""
 SENT_PER_TURN: Final = 64
 """Who has sent so much in its turn gives way, so that the receivers keep up."""
+MUCH_SENT: Final = 8
+"""After a turn with so much sent it is worth a look whether that was too much for the receiver."""
 FLOODED: Final = 256
 """A process with more mail than this goes on to the end of the slice, and its next turn comes soon."""
 SECONDS_PER_SLICE: Final = 0.004
@@ -74,8 +77,9 @@ class Scheduler:
         """Messages that this slice of the loop may still handle."""
         self._ends = 0.0
         self._nested = 0
-        self._flooded: list[Cell] = []
-        """Processes whose turn this slice has ended with much mail left."""
+        self._flooded: deque[Cell] = deque()
+        """Processes with much mail: every other turn is one of theirs. Empty where `ready` is."""
+        self._flooded_next = False
         self._undated: list[Receive] = []
         """Receives of this slice that have no deadline yet."""
         self._warm: list[Cell] = []
@@ -155,6 +159,7 @@ class Scheduler:
 
     def _slice(self) -> None:
         ready = self.ready
+        flooded = self._flooded
         self._budget = MESSAGES_PER_SLICE
         self.turns += 1
         # The clock is read after 1, 2, 4 … 16 messages: slow handlers are noticed early, quick ones cost few readings.
@@ -162,8 +167,15 @@ class Scheduler:
         self._most = 1
         next_look = MESSAGES_PER_SLICE - 1
         try:
-            while ready and self._budget > 0:
-                cell = ready.popleft()
+            while self._budget > 0:
+                if flooded and (self._flooded_next or not ready):
+                    cell = flooded.popleft()
+                    self._flooded_next = False
+                elif ready:
+                    cell = ready.popleft()
+                    self._flooded_next = True
+                else:
+                    break
                 cell.queued = False
                 self.current = cell
                 handled = self._turn(cell) or 1
@@ -177,25 +189,28 @@ class Scheduler:
         finally:
             # Whatever happens, the queue goes on.
             self.current = None
-            if self._flooded:
-                self._let_flooded_follow()
+            if flooded and not ready:
+                ready.extend(flooded)
+                flooded.clear()
             if ready:
                 self.loop.call_soon(self._slice)
             else:
                 self._scheduled = False
             self._tidy_up()
 
-    def _let_flooded_follow(self) -> None:
-        """One of the others is next, then the flooded: a hundred senders and their receiver alternate."""
-        ready = self.ready
-        first = ready.popleft() if ready else None
-        while self._flooded:
-            ready.appendleft(self._flooded.pop())
-        if first is not None:
-            ready.appendleft(first)
+    def _let_receiver_follow(self) -> None:
+        """Much was sent in this turn: if that has flooded the receiver its turn is near, before more is sent to it."""
+        cell = self.post.last_receiver
+        if cell is not None and cell.queued and cell.mailbox is not None and len(cell.mailbox) > FLOODED:
+            try:
+                self.ready.remove(cell)
+            except ValueError:
+                return  # it is among the flooded already
+            self._flooded.append(cell)
 
     def _tidy_up(self) -> None:
         """What can wait until the slice is over, and is often not needed any more by then."""
+        self.post.last_receiver = None
         self.post.calls.set_deadlines()
         if self._undated:
             undated, self._undated = self._undated, []
@@ -244,10 +259,11 @@ class Scheduler:
     def _handle_mail(self, cell: Cell) -> int:
         """A turn of a process with handlers. How many messages it took."""
         actor = cell.actor
+        serves = cell.serves
         post = self.post
         strict = post.strict
         most = self._most
-        most_sent = post.sent + SENT_PER_TURN
+        sent_before = post.sent
         handled = 0
         while (mailbox := cell.mailbox) and not cell.busy:  # None once it has ended
             item = mailbox.popleft()
@@ -264,7 +280,12 @@ class Scheduler:
                 try:
                     if strict:
                         self._verify(item)
-                    result = actor.receiveMessage(message, item[1])
+                    if not serves or kind in ENVELOPES or cell.idle is not None:
+                        result = actor.receiveMessage(message, item[1])
+                    else:
+                        result = actor.handle_info(message)
+                        if result is not None:
+                            result = actor._runtime_after(result, None)
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:  # noqa: BLE001 - whatever a process raises is its exit reason
@@ -273,12 +294,14 @@ class Scheduler:
                 else:
                     if type(result) is COROUTINE:
                         self._begin_async(cell, result)
-            if post.sent > most_sent:
+            if post.sent - sent_before > SENT_PER_TURN:
                 break
             if handled == most:
                 if not self._goes_on(mailbox, handled):
                     break
                 most += MESSAGES_PER_TURN
+        if post.sent - sent_before > MUCH_SENT:
+            self._let_receiver_follow()
         if cell.alive and not cell.busy:
             cell.last = None
             if (mailbox := cell.mailbox) or cell.coroutine is not None:
@@ -320,7 +343,11 @@ class Scheduler:
         actor = cell.actor
         try:
             self._verify(item)
-            result = actor._runtime_begin(message) if type(message) is Init else actor.receiveMessage(message, item[1])
+            if type(message) is Init:
+                cell.serves = serves_plainly(type(actor))
+                result = actor._runtime_begin(message)
+            else:
+                result = actor.receiveMessage(message, item[1])
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a process raises is its exit reason
@@ -345,7 +372,7 @@ class Scheduler:
         post = self.post
         strict = post.strict
         most = self._most
-        most_sent = post.sent + SENT_PER_TURN
+        sent_before = post.sent
         is_over = False
         while not (is_over or cell.busy) and (coroutine := cell.coroutine) is not None:
             wait = cell.wait
@@ -407,11 +434,13 @@ class Scheduler:
                     cell.error = RuntimeError(
                         f"a coroutine process awaited {waited!r}; foreign awaitables go through self.io(…)"
                     )
-                if post.sent > most_sent:
+                if post.sent - sent_before > SENT_PER_TURN:
                     is_over = True
                 elif handled >= most:
                     is_over = cell.mailbox is None or not self._goes_on(cell.mailbox, handled)
                     most += MESSAGES_PER_TURN
+        if post.sent - sent_before > MUCH_SENT:
+            self._let_receiver_follow()
         if cell.alive and not cell.busy:
             if is_over:
                 self._requeue(cell)

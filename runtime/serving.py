@@ -18,6 +18,10 @@ EXIT_SIGNAL: Final = ExitSignal
 """Compiled, a constant is read faster than a name that was imported."""
 
 
+ENVELOPES: Final = frozenset((Call, Cast, Proceed, ExitSignal))
+"""What does not simply go to handle_info."""
+
+
 class _Missing:
     def __repr__(self) -> str:
         return "MISSING"
@@ -118,3 +122,8 @@ class Serves(Sends):
     def _runtime_after(self, result: Any, caller: From | None) -> Any:
         """Do what a callback answered. A coroutine when that takes a Task."""
         raise NotImplementedError
+
+
+def serves_plainly(cls: type) -> bool:
+    """Whether it takes messages as Serves does, so that the scheduler may hand them to handle_info itself."""
+    return getattr(cls, "receiveMessage", None) is Serves.receiveMessage

@@ -15,7 +15,8 @@ reports.py counters.py metrics.py   what it tells the world
 application.py application_master.py application_controller.py applications.py
                        trees with dependencies and a life cycle
 picture.py inspector.py control.py   looking at a running node, and the socket where an operator asks
-node_supervisor.py node_*.py programs.py   OS processes under supervision
+node_supervisor.py node_*.py programs.py program_limits.py   OS processes under supervision
+chaos/ testing/        killing by plan, for operators and for users' own tests
 replay/                the conformance harness: real OTP's recorded scenarios against our supervisors
 """
 
@@ -84,10 +85,11 @@ from mirliton.supervisors.errors import (
 )
 from mirliton.supervisors.inspector import Inspector
 from mirliton.supervisors.metrics import SupervisorCollector
-from mirliton.supervisors.node_errors import NodeSupervisorError, ProgramError
+from mirliton.supervisors.node_errors import HostSocketError, NodeSupervisorError, NoHost, ProgramError
 from mirliton.supervisors.node_heartbeat import Heartbeat
 from mirliton.supervisors.node_supervisor import NodeSupervisor
 from mirliton.supervisors.partition_supervisor import PartitionSupervisor
+from mirliton.supervisors.program_limits import Memory, RestartLimits
 from mirliton.supervisors.programs import Program
 from mirliton.supervisors.reports import Report, listen
 from mirliton.supervisors.requests import (
@@ -144,6 +146,7 @@ __all__ = [
     "GetChildSpec",
     "Heartbeat",
     "HistoryEntry",
+    "HostSocketError",
     "Inspector",
     "InvalidChildSpec",
     "InvalidFlags",
@@ -151,6 +154,8 @@ __all__ = [
     "LoadApplication",
     "LoadedApplications",
     "LoadedInfo",
+    "Memory",
+    "NoHost",
     "NoSuchProcess",
     "NodeSupervisor",
     "NodeSupervisorError",
@@ -162,6 +167,7 @@ __all__ = [
     "RequestRefused",
     "Restart",
     "RestartChild",
+    "RestartLimits",
     "RestartWindow",
     "SetEnv",
     "SpecError",

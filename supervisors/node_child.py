@@ -68,7 +68,8 @@ def _detach(program: Program, parent: int, stacks: int, close: Iterable[int]) ->
         os._exit(1)  # the parent died before the line above, so nobody will send that signal
     for fd in close:
         os.close(fd)
-    node_signals.back_to_default()
+    # A SIGHUP for the log waits until there is somebody to take it: its default action would end the process.
+    node_signals.back_to_default(blocked=() if program.log is None else (signal.SIGHUP,))
     faulthandler.enable(file=stacks, all_threads=True)
     _prctl(_PR_SET_NAME, ctypes.c_char_p(program.name.encode()))
     with open(os.devnull) as null:  # noqa: PTH123 - a device, not a path

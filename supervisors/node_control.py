@@ -75,6 +75,8 @@ class HostSocket:
                 data, client = self._socket.recvfrom(MAX_REQUEST + 1)
             except OSError:
                 return
+            if not client:
+                continue  # a client without an address can be given no answer, and so is asking nothing
             try:
                 request = json.loads(data) if len(data) <= MAX_REQUEST else None
             except (ValueError, RecursionError):
@@ -82,7 +84,9 @@ class HostSocket:
             if isinstance(request, dict):
                 yield request, client
             else:
-                self.answer(client, {"ok": False, "error": f"a request is a JSON object of at most {MAX_REQUEST} bytes"})
+                self.answer(
+                    client, {"ok": False, "error": f"a request is a JSON object of at most {MAX_REQUEST} bytes"}
+                )
 
     def answer(self, client: str | bytes, answer: dict[str, Any]) -> None:
         """Send it without waiting; a client that has gone, or does not read, gets none."""

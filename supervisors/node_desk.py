@@ -14,14 +14,17 @@ What takes time is only begun; ps shows how far it is.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from mirliton.supervisors.node_order import Order
 from mirliton.supervisors.node_watch import GIVEN_UP, Phase, Watch
 
 if TYPE_CHECKING:
     from mirliton.supervisors.node_supervisor import NodeSupervisor
+
+
+_ASKED: Final = "asked for over the host socket"
 
 
 class Refused(Exception):
@@ -38,6 +41,8 @@ def answer(supervisor: NodeSupervisor, request: Mapping[str, Any], now: float) -
 
 def _result(supervisor: NodeSupervisor, request: Mapping[str, Any], now: float) -> Any:
     do, node = request.get("do"), request.get("node")
+    if not isinstance(do, str) or not (node is None or isinstance(node, str)):
+        raise Refused('"do" and "node" are texts')
     unknown = set(request) - ({"do", "node"} if do in ("stop", "restart") else {"do"})
     if unknown:
         raise Refused(f"{do!r} takes no {', '.join(sorted(unknown))}")
@@ -48,23 +53,24 @@ def _result(supervisor: NodeSupervisor, request: Mapping[str, Any], now: float) 
         return None
     if supervisor.stopping:
         raise Refused("the host is stopping")
-    watches = supervisor.watches if node is None else [_find(supervisor, node)]
     match do:
         case "stop" if node is None:
-            supervisor.stop("the host socket", now)
+            supervisor.stop(_ASKED, now)
         case "stop":
-            supervisor.hold(watches[0], now)
+            supervisor.restarts.hold(_find(supervisor, node), now)
+        case "restart" if node is None:
+            for watch in supervisor.watches:
+                supervisor.restarts.ask(watch, _ASKED)
         case "restart":
-            for watch in watches:
-                supervisor.restart(watch, "asked over the host socket")
+            supervisor.restarts.begin(_find(supervisor, node), _ASKED, now)
         case "reload":
-            supervisor.reload(now)
+            supervisor.reloader.begin(now)
         case _:
             raise Refused(f"{do!r} is no request; expected ps, stop, restart, reload or reopen")
     return None
 
 
-def _find(supervisor: NodeSupervisor, name: object) -> Watch:
+def _find(supervisor: NodeSupervisor, name: str | None) -> Watch:
     for watch in supervisor.watches:
         if watch.program.name == name:
             return watch
@@ -74,23 +80,23 @@ def _find(supervisor: NodeSupervisor, name: object) -> Watch:
 
 def picture(supervisor: NodeSupervisor, now: float) -> dict[str, Any]:
     """All there is to see."""
-    order = Order(supervisor.watches)
+    reloader = supervisor.reloader
+    state = "stopping" if supervisor.stopping else "reloading" if reloader.under_way else "running"
     return {
         "host": {
             "os_pid": os.getpid(),
-            "state": "stopping" if supervisor.stopping else "reloading" if supervisor.reloading else "running",
-            "status": standing(supervisor, now),
-            "reloads": supervisor.reloads,
-            "refusals": supervisor.refusals,
-            "last_refusal": supervisor.last_refusal,
+            "state": state,
+            "status": standing(supervisor.watches),
+            "reloads": reloader.done,
+            "refusals": reloader.refusals,
+            "last_refusal": reloader.last_refusal,
         },
-        "nodes": [_row(watch, order, now) for watch in supervisor.watches],
+        "nodes": [_row(watch, supervisor.order, now) for watch in supervisor.watches],
     }
 
 
-def standing(supervisor: NodeSupervisor, now: float) -> str:
+def standing(watches: Sequence[Watch]) -> str:
     """How things stand, in one line: how many are up, and what is the matter with the others."""
-    watches = supervisor.watches
     up = [watch for watch in watches if watch.phase in (Phase.RUNNING, Phase.DRAINING)]
     others = [f"{watch.program.name} {state_of(watch)}{_cause(watch)}" for watch in watches if watch not in up]
     return "; ".join([f"{len(up)} of {len(watches)} nodes up", *others])

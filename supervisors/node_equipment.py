@@ -44,7 +44,7 @@ def equip(program: Program) -> None:
 
 
 def redirect(log: Path) -> None:
-    """Let this process's stdout and stderr go to the end of `log` from now on. Raises OSError with both as they were."""
+    """Let this process's stdout and stderr go to the end of `log` from now on; raises OSError with both as before."""
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _LOG_MODE)
     try:
         for standard in (1, 2):
@@ -63,3 +63,4 @@ def _reopen_on_hangup(log: Path) -> None:
             write_stderr(f"the log {log} cannot be opened anew: {error.strerror}\n")
 
     signal.signal(signal.SIGHUP, reopen)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))

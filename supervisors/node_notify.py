@@ -38,6 +38,11 @@ class Notifier:
         self._interval = _watchdog_bound(variables) / _PER_BOUND
         self.deadline = 0.0 if math.isfinite(self._interval) and self._address else math.inf
 
+    @property
+    def active(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._address)
+
     def tell(self, **facts: object) -> None:
         """Send what has changed of `facts` since it was last sent; names in small letters."""
         if not self._address:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import graphlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mirliton.supervisors.node_errors import ProgramError
 from mirliton.supervisors.node_watch import Phase, Watch
@@ -20,8 +21,11 @@ def check_order(programs: Sequence[Program]) -> None:
         for other in after[program.name]:
             if other not in after:
                 raise ProgramError(program.name, "after", program.after, f"names of other programs; {other} is none")
-    for name in circular(after):
-        raise ProgramError(name, "after", after[name], "programs that do not wait for it in their turn")
+    try:
+        graphlib.TopologicalSorter(after).prepare()
+    except graphlib.CycleError as error:
+        name = error.args[1][0]
+        raise ProgramError(name, "after", after[name], "programs that do not wait for it in their turn") from error
 
 
 def waits(programs: Sequence[Program]) -> dict[str, tuple[str, ...]]:
@@ -32,17 +36,6 @@ def waits(programs: Sequence[Program]) -> dict[str, tuple[str, ...]]:
         after[program.name] = before if program.after is None else program.after
         before = (program.name,)
     return after
-
-
-def circular(after: Mapping[str, Sequence[str]]) -> list[str]:
-    """Those that wait for themselves, directly or through others, or for one that does; unknown names wait for none."""
-    left = dict(after)
-    while True:
-        free = [name for name, others in left.items() if not any(other in left for other in others)]
-        if not free:
-            return list(left)
-        for name in free:
-            del left[name]
 
 
 class Order:

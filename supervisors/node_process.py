@@ -50,12 +50,12 @@ class NodeProcess:
             os.write(self.requests, word)
 
     def memory(self) -> int:
-        """Its resident and swapped memory in bytes; 0 for one that is dead."""
+        """Its resident and swapped memory in bytes; 0 for one that is dead, or cannot be looked at."""
         try:
-            status = Path(f"/proc/{self.pid}/status").read_text()
-        except (FileNotFoundError, ProcessLookupError):
+            status = Path(f"/proc/{self.pid}/status").read_bytes()
+        except OSError:
             return 0
-        lines = (line.split() for line in status.splitlines() if line.startswith(("VmRSS:", "VmSwap:")))
+        lines = (line.split() for line in status.splitlines() if line.startswith((b"VmRSS:", b"VmSwap:")))
         return sum(int(line[1]) for line in lines) * _KIB
 
     def signal(self, number: int) -> None:

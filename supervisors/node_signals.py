@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import FrameType, TracebackType
 from typing import Final
 
@@ -70,12 +70,15 @@ def held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def back_to_default() -> None:
-    """In a forked child: undo what the parent set, as if the program had been started by itself."""
+def back_to_default(*, blocked: Collection[int] = ()) -> None:
+    """In a forked child: undo what the parent set, as if the program had been started by itself.
+
+    Those `blocked` are kept for whoever unblocks them.
+    """
     signal.set_wakeup_fd(-1)
     for number in HANDLED:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [number for number in HANDLED if number not in blocked])
 
 
 def has_terminal() -> bool:

@@ -36,19 +36,19 @@ from typing import Any, Final
 
 from structlog.typing import FilteringBoundLogger
 
-from mirliton.supervisors import node_desk, node_reload
+from mirliton.supervisors import node_reload
 from mirliton.supervisors.backoff import Backoff
 from mirliton.supervisors.checks import check_flags
-from mirliton.supervisors.node_control import HostSocket
 from mirliton.supervisors.node_errors import HostSocketError, NodeSupervisorError, NotAloneError
 from mirliton.supervisors.node_heartbeat import Heartbeat
 from mirliton.supervisors.node_log import stderr_log
-from mirliton.supervisors.node_notify import Notifier
 from mirliton.supervisors.node_order import Order, check_order
-from mirliton.supervisors.node_policy import EX_GAVE_UP, EX_PROGRAM_FAILED, Ending, judge
+from mirliton.supervisors.node_outside import Outside
+from mirliton.supervisors.node_policy import EX_GAVE_UP, Ending
+from mirliton.supervisors.node_restarts import Escalation, Restarts
 from mirliton.supervisors.node_signals import SignalPipe, has_terminal
 from mirliton.supervisors.node_stacks import StackFiles
-from mirliton.supervisors.node_watch import GIVEN_UP, STOPPED, Phase, Watch
+from mirliton.supervisors.node_watch import Phase, Watch
 from mirliton.supervisors.programs import INTENSITY, PERIOD, Program
 from mirliton.supervisors.tree import Tree
 from mirliton.supervisors.window import RestartWindow
@@ -60,7 +60,7 @@ _SAME_SIGNAL: Final = 0.5
 _PAUSE: Final = 0.5
 # Woken this often, it tells a pause of the machine from the silence of a node: what it slept beyond this was no choice.
 _LONGEST_WAIT: Final = 1.0
-# Between two looks at the programs' memory and, for systemd, at how all stands.
+# Between two looks at the programs' memory.
 _LOOK_EVERY: Final = 1.0
 
 
@@ -96,23 +96,22 @@ class NodeSupervisor:
         check_order(programs)
         check_flags(Tree("one_for_one", (), intensity, period))
         self._programs = tuple(programs)
-        self._window = RestartWindow(intensity, period)
-        self._backoff = backoff or Backoff(initial=0.1, maximum=5.0, calm=30.0)
         self._preload = tuple(preload)
         self._log = log or stderr_log()
         self._stacks = StackFiles(stacks, self._log)
-        self._reloader = node_reload.Reloader(self._log)
-        self._notifier = Notifier(self._log)
-        self._control_path = control
-        self._control: HostSocket | None = None
-        self._reopen = reopen
-        self._order = Order(())
+        self._outside = Outside(control, reopen, self._log)
+        self.restarts = Restarts(
+            RestartWindow(intensity, period),
+            backoff or Backoff(initial=0.1, maximum=5.0, calm=30.0),
+            self._log,
+        )
+        self.reloader = node_reload.Reloader(self._log)
         self.watches: list[Watch] = []
+        self.order = Order(())
         self._status: int | None = None  # set: we are stopping, and this is what to end with
         self._stop_asked_at = -math.inf
-        self._failed = False  # a program that is not to be restarted ended badly
         self._polled_at = 0.0
-        self._looked_at = -math.inf
+        self._weighed_at = -math.inf
 
     def run(self) -> int:
         """Supervise until nothing is left to do; returns the exit status. Only in the main thread, only once.
@@ -140,7 +139,7 @@ class NodeSupervisor:
             self._polled_at = time.monotonic()
             state = node_reload.inherited_state()
             try:
-                self._open_control(None if state is None else state["control"])
+                self._outside.open(None if state is None else state["control"])
             except HostSocketError as error:
                 self._log.error("cannot_start", reason=str(error))
                 return os.EX_UNAVAILABLE
@@ -148,9 +147,7 @@ class NodeSupervisor:
             while self._advance(signals):
                 for number in self._wait(signals):
                     self._on_signal(number, has_tty=has_tty)
-            self._notifier.tell(status="stopped")
-        if self._control is not None:
-            self._control.close()
+        self._outside.close()
         assert self._status is not None
         self._log.info("stopped", status=self._status)
         return self._status
@@ -164,25 +161,7 @@ class NodeSupervisor:
             except ImportError as error:
                 raise NodeSupervisorError(f"cannot import {module}, which is to be preloaded: {error}") from error
         self.watches = [Watch(program, program.load(), self._log) for program in self._programs]
-        self._order = Order(self.watches)
-
-    def _open_control(self, inherited: dict[str, Any] | None) -> None:
-        """The host socket: the one of the image before this, or a new one. Raises HostSocketError."""
-        before = None if inherited is None else HostSocket.from_state(inherited)
-        if before is not None and before.path == self._control_path:
-            self._control = before
-            return
-        try:
-            self._control = None if self._control_path is None else HostSocket.bind(self._control_path)
-        except HostSocketError as error:
-            if before is None:
-                raise
-            # The programs run; that they can be asked about at the old place only is no reason to end them.
-            self._log.error("host_socket_not_moved", reason=str(error))
-            self._control = before
-            return
-        if before is not None:
-            before.close()
+        self.order = Order(self.watches)
 
     def _take_over(self, state: dict[str, Any] | None, now: float) -> None:
         """Adopt the children of the image before this one; one that is no longer wanted is asked to end."""
@@ -190,20 +169,19 @@ class NodeSupervisor:
         self._log.info("supervising", os_pid=os.getpid(), programs=len(self._programs), reloaded=reloaded)
         if state is None:
             return
-        self._failed = state["failed"]
-        self._reloader.done = state["reloads"] + 1
+        self.restarts.failed = state["failed"]
+        self.reloader.done = state["reloads"] + 1
         wanted = {watch.program.name: watch for watch in self.watches}
         for child in state["children"]:
             watch = wanted.get(child["name"])
             if watch is not None:
                 watch.adopt(child, now)
-                if watch.to_restart:
-                    self._log.info("program_to_restart", node=watch.program.name, reason=watch.to_restart)
             elif child["process"] is not None:
-                program = Program(child["name"], _retired, shutdown=child["shutdown"], after=())
+                times = {"shutdown": child["shutdown"], "drain": child["drain"], "stall": child["stall"]}
+                program = Program(child["name"], _retired, after=(), **times)
                 retired = Watch(program, _retired, self._log)
                 retired.adopt(child, now)
-                retired.ask(now)
+                retired.retire(now)
                 self.watches.append(retired)
 
     # --- The loop: do what is due, then wait for what happens ---
@@ -211,23 +189,24 @@ class NodeSupervisor:
     def _advance(self, signals: SignalPipe) -> bool:
         """Start and stop what is due; False when all is done."""
         now = time.monotonic()
+        self.watches = [watch for watch in self.watches if not (watch.retired and watch.process is None)]
         if self._status is None:
-            self._restart_next(now)
+            self.restarts.begin_next(self.watches, now)
             self._start_due(now, signals)
-        if self._status is None and self._nothing_to_do():
-            self._stop(self._final_status(), "no program is left", now)
+        if self._status is None:
+            self._escalate(self.restarts.nothing_left(self.watches), now)
         if self._status is not None:
             self._stop_next(now)
-        self._tell_systemd(now)
+        self._outside.tell(self, now)
         return self._status is None or any(watch.phase is not Phase.ENDED for watch in self.watches)
 
     def _wait(self, signals: SignalPipe) -> bytes:
         """Until something happens or a deadline passes; returns the signals that came."""
         deadlines = [watch.next_due for watch in self.watches]
-        deadline = min([*deadlines, *self._reloader.deadlines, self._notifier.deadline])
+        deadline = min([*deadlines, *self.reloader.deadlines, self._outside.deadline])
         timeout = min(_LONGEST_WAIT, max(0.0, deadline - time.monotonic()))
         poll = select.poll()
-        for fd in (signals.fileno(), *self._reloader.fds, *self._control_fds()[:1]):
+        for fd in (signals.fileno(), *self.reloader.fds, *self._outside.to_poll):
             poll.register(fd, select.POLLIN)
         for watch in self.watches:
             for fd in watch.to_poll:
@@ -241,14 +220,12 @@ class NodeSupervisor:
         self._polled_at = now
         for watch in self.watches:
             self._look_at(watch, happened, now, paused)
-        if now - self._looked_at >= _LOOK_EVERY:
-            self._looked_at = now
+        if now - self._weighed_at >= _LOOK_EVERY:
+            self._weighed_at = now
             for watch in self.watches:
                 watch.weigh(now)
-        if self._control is not None and self._control.fileno() in happened:
-            for request, client in self._control.requests():
-                self._control.answer(client, node_desk.answer(self, request, now))
-        if self._reloader.passed(now):
+        self._outside.serve(self, happened, now)
+        if self.reloader.passed(now):
             self._execute_anew()
         return signals.read()
 
@@ -259,7 +236,7 @@ class NodeSupervisor:
         if process.pipe in happened:
             watch.hear(now)  # first: it may have said something just before it died
         if process.pidfd in happened:
-            end = watch.reap(now, self._backoff_of(watch).calm_after())
+            end = watch.reap(now, self.restarts.backoff_of(watch).calm_after())
             if end is not None:
                 self._on_end(watch, *end, process.pid, now)
                 return
@@ -272,14 +249,14 @@ class NodeSupervisor:
 
     def _start_due(self, now: float, signals: SignalPipe) -> None:
         for watch in self.watches:
-            queued = watch.phase is Phase.QUEUED and self._order.may_start(watch)
+            queued = watch.phase is Phase.QUEUED and self.order.may_start(watch)
             if queued or (watch.phase is Phase.WAITING and watch.deadline <= now):
                 self._start(watch, now, signals)
             if self._status is not None:
                 return
 
     def _start(self, watch: Watch, now: float, signals: SignalPipe) -> None:
-        fds = [*signals.fds, *self._reloader.fds, *self._control_fds(), *self._child_fds()]
+        fds = [*signals.fds, *self.reloader.fds, *self._outside.fds, *self._child_fds()]
         try:
             watch.start(now, fds)
         except NotAloneError as error:
@@ -297,158 +274,44 @@ class NodeSupervisor:
         self._after_end(watch, ending, now)
 
     def _after_end(self, watch: Watch, ending: Ending, now: float) -> None:
-        if self._status is None and watch.again:
-            watch.wait(now, 0.0)
-            return
-        if self._status is not None or watch.asked:
+        if self._status is not None:
             watch.end(now)
-            return
-        name = watch.program.name
-        verdict = judge(watch.program, ending, was_ready=watch.was_ready)
-        window = watch.window or self._window
-        if verdict == "restart" and window.admit(now):
-            delay = 0.0 if watch.failures == 1 else self._backoff_of(watch).delay(watch.failures - 1, name)
-            self._log.warning("program_restarting", node=name, delay=round(delay, 3), failures=watch.failures)
-            watch.wait(now, delay)
-            return
-        watch.end(now)
-        if verdict == "restart":
-            limit = f"more than {window.intensity} restarts within {window.period:g} s"
-            self._give_up(watch, EX_GAVE_UP, f"{limit}; the last to die was {name}: {ending}", now)
-        elif verdict == "refused":
-            assert ending.status is not None
-            self._give_up(watch, ending.status, f"{name} refused to start: {ending}", now)
         else:
-            self._failed = self._failed or not ending.normal
+            self._escalate(self.restarts.after_end(watch, ending, now), now)
 
-    def _give_up(self, watch: Watch, status: int, reason: str, now: float) -> None:
-        """This one where it has limits of its own, else all."""
-        if watch.window is None:
-            self._stop(status, reason, now)
-            return
-        watch.held, watch.gave_up_with = GIVEN_UP, status
-        self._log.error("program_given_up", node=watch.program.name, reason=reason)
-
-    def _nothing_to_do(self) -> bool:
-        """All have ended, and nobody is to say when one that was stopped shall start again."""
-        return all(watch.phase is Phase.ENDED and watch.held != STOPPED for watch in self.watches)
-
-    def _final_status(self) -> int:
-        given_up = [watch.gave_up_with for watch in self.watches if watch.held == GIVEN_UP]
-        if given_up:
-            # A refusal tells systemd not to try again; it counts only where all have refused.
-            return given_up[0] if len(set(given_up)) == 1 else EX_GAVE_UP
-        return EX_PROGRAM_FAILED if self._failed else os.EX_OK
-
-    def _backoff_of(self, watch: Watch) -> Backoff:
-        return self._backoff if watch.program.limits is None else watch.program.limits.backoff
-
-    # --- Restarts that somebody asked for: one after another ---
-
-    def restart(self, watch: Watch, reason: str) -> None:
-        """Restart it in its turn, or start it where it is down, with an empty count of restarts."""
-        watch.to_restart = watch.to_restart or reason
-
-    def _restart_next(self, now: float) -> None:
-        for watch in self.watches:
-            if watch.turning:
-                return
-        for watch in self.watches:
-            if watch.to_restart:
-                self._begin_restart(watch, now)
-                return
-
-    def _begin_restart(self, watch: Watch, now: float) -> None:
-        self._log.info("program_to_restart_now", node=watch.program.name, reason=watch.to_restart)
-        watch.to_restart = watch.held = ""
-        watch.failures = 0
-        watch.renew_window()
-        if watch.process is not None:
-            watch.again = True
-            watch.ask(now)
-        elif watch.phase in (Phase.WAITING, Phase.ENDED):
-            watch.queue(now)
-
-    def hold(self, watch: Watch, now: float) -> None:
-        """Stop it, and leave it down until a restart of it is asked for."""
-        watch.to_restart, watch.held, watch.again = "", STOPPED, False
-        if watch.process is None:
-            watch.end(now)
-        elif not watch.asked:
-            watch.ask(now)
-
-    def _control_fds(self) -> tuple[int, ...]:
-        return () if self._control is None else self._control.fds
+    def _escalate(self, escalation: Escalation | None, now: float) -> None:
+        if escalation is not None and self._status is None:
+            self._stop(escalation.status, escalation.reason, now)
 
     def _child_fds(self) -> list[int]:
         return [fd for watch in self.watches if watch.process is not None for fd in watch.process.fds]
 
-    # --- What can be asked and told from outside ---
+    # --- Stopping and reloading ---
 
     @property
     def stopping(self) -> bool:
         """Whether all are being stopped."""
         return self._status is not None
 
-    @property
-    def reloading(self) -> bool:
-        """Whether a reload's trial is under way."""
-        return self._reloader.under_way
-
-    @property
-    def reloads(self) -> int:
-        """How often this process has executed itself anew."""
-        return self._reloader.done
-
-    @property
-    def refusals(self) -> int:
-        """How many reloads this image has refused."""
-        return self._reloader.refusals
-
-    @property
-    def last_refusal(self) -> str:
-        """Why it refused the last of them."""
-        return self._reloader.last_refusal
-
     def stop(self, asked_by: str, now: float) -> None:
-        """Stop all in order."""
+        """Stop all in order, and end."""
         self._stop(os.EX_OK, asked_by, now)
 
-    def reload(self, now: float) -> None:
-        """Begin a reload, unless one is under way."""
-        self._reloader.begin(now)
-
     def reopen_logs(self) -> None:
-        """After a rotation: this process's own log, and those of the programs."""
-        if self._reopen is not None:
-            try:
-                self._reopen()
-            except OSError as error:
-                self._log.error("log_not_reopened", reason=str(error))
+        """After a rotation: this process's own log, and those of the programs that have one."""
+        self._outside.reopen_log()
         for watch in self.watches:
             watch.hang_up()
         self._log.info("logs_reopened")
 
-    def _tell_systemd(self, now: float) -> None:
-        up = all(watch.was_ready or watch.phase is Phase.ENDED for watch in self.watches)
-        if self._status is not None:
-            self._notifier.tell(stopping=1, status=node_desk.standing(self, now))
-        elif up:
-            self._notifier.tell(mainpid=os.getpid(), ready=1, status=node_desk.standing(self, now))
-        else:
-            self._notifier.tell(status=node_desk.standing(self, now))
-        self._notifier.keep_alive(now, well=not any(watch.unkillable for watch in self.watches))
-
-    # --- Stopping and reloading ---
-
     def _on_signal(self, number: int, *, has_tty: bool) -> None:
         name = signal.Signals(number).name
         now = time.monotonic()
-        if number == signal.SIGHUP and not has_tty and self._reopen is not None:
+        if number == signal.SIGHUP and not has_tty and self._outside.has_log:
             self.reopen_logs()
         elif number == signal.SIGUSR2 or (number == signal.SIGHUP and not has_tty):
             if self._status is None:
-                self.reload(now)
+                self.reloader.begin(now)
         elif self._status is None:
             self._stop(os.EX_OK, f"signal {name}", now)
         elif now - self._stop_asked_at > _SAME_SIGNAL:
@@ -462,7 +325,7 @@ class NodeSupervisor:
     def _stop(self, status: int, reason: str, now: float) -> None:
         self._status = status
         self._stop_asked_at = now
-        self._reloader.cancel()
+        self.reloader.cancel()
         say = self._log.info if status == os.EX_OK else self._log.error
         say("stopping", reason=reason, status=status)
 
@@ -473,18 +336,17 @@ class NodeSupervisor:
             if watch.process is None:
                 watch.end(now)
         for watch in reversed(self.watches):
-            if watch.process is not None and not watch.asked and self._order.may_stop(watch):
+            if watch.process is not None and not watch.asked and self.order.may_stop(watch):
                 watch.ask(now)
 
     def _execute_anew(self) -> None:
         state = {
-            "failed": self._failed,
-            "reloads": self._reloader.done,
-            "control": None if self._control is None else self._control.to_state(),
+            "failed": self.restarts.failed,
+            "reloads": self.reloader.done,
+            "control": self._outside.before_reload(),
             "children": [watch.to_state() for watch in self.watches],
         }
-        self._notifier.reloading()
-        self._reloader.execute_anew(state, [*self._child_fds(), *self._control_fds()])
+        self.reloader.execute_anew(state, [*self._child_fds(), *self._outside.fds])
 
 
 def _retired(heartbeat: Heartbeat) -> int:

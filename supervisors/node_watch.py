@@ -61,8 +61,10 @@ class Watch:
         self.was_ready = False  # in any incarnation
         self.asked = False  # to end: how it ends is then no failure
         self.again = False  # asked to end so that it can be started again
+        self.restarting = False  # and not ready again since
         self.held = ""  # STOPPED or GIVEN_UP: why it is down, or will be, until somebody asks for it
         self.gave_up_with = 0  # the exit status that its giving up calls for
+        self.retired = False  # a reload found it running and no longer wanted
         self.unkillable = False  # it was killed, and is still there
         self.to_restart = ""  # why it is to be restarted in its turn, if it is
         self.window: RestartWindow | None = None  # of its own, where it has limits of its own
@@ -86,8 +88,10 @@ class Watch:
 
     @property
     def turning(self) -> bool:
-        """Between its end for a restart that somebody asked for and what comes of its start."""
-        return self.again or (self.phase is Phase.STARTING and self.failures == 0 and self.incarnation > 1)
+        """On its way down and up again, because somebody asked for a restart; or it did not come up."""
+        down = self.phase is Phase.ENDED and self.held != GIVEN_UP
+        # One that waits for others must not keep them from being restarted.
+        return self.again or (self.restarting and not down and self.phase is not Phase.QUEUED)
 
     def renew_window(self) -> None:
         """Forget how often it was restarted."""
@@ -125,6 +129,7 @@ class Watch:
         for word in self.process.hear():
             if word == READY[0] and self.phase is Phase.STARTING:
                 self.was_ready = True
+                self.restarting = False
                 self._ready_at = now
                 self._enter(Phase.RUNNING, now)
                 self._say("program_ready", took=round(now - self._forked_at, 3))
@@ -192,6 +197,12 @@ class Watch:
         elif self.phase is Phase.LEAVING:
             self._terminate(now)
 
+    def retire(self, now: float) -> None:
+        """Have it end, and be forgotten."""
+        self.retired, self.again, self.restarting, self.to_restart = True, False, False, ""
+        if not self.asked:
+            self.ask(now)
+
     def kill(self, now: float) -> None:
         """End it now."""
         assert self.process is not None
@@ -210,7 +221,7 @@ class Watch:
         if ending is None:
             return None
         stacks = self.process.take_stacks()
-        if self.again:
+        if self.asked:
             self.failures = 0
         else:
             self.failures = 1 if now - self._ready_at >= stable_after else self.failures + 1
@@ -245,6 +256,8 @@ class Watch:
             "held": self.held,
             "gave_up_with": self.gave_up_with,
             "to_restart": self.to_restart,
+            "restarting": self.restarting,
+            "drain": self.program.drain,
             "takes_drain": self._takes_drain,
             "fingerprint": self.program.fingerprint,
         }
@@ -263,6 +276,7 @@ class Watch:
         self.held = state["held"]
         self.gave_up_with = state["gave_up_with"]
         self.to_restart = state["to_restart"]
+        self.restarting = state["restarting"]
         self._takes_drain = state["takes_drain"]
         self._forked_at = now
         self._enter(Phase(state["phase"]), now)
@@ -284,14 +298,12 @@ class Watch:
         if self.phase is Phase.RUNNING and self._takes_drain and self.program.drain is not None:
             self.process.ask(DRAIN)
             self._enter(Phase.DRAINING, now)
-            self._drain_until = now + self.program.drain
             self._say("program_draining", bound=self.program.drain)
         else:
             self._terminate(now)
 
     def _terminate(self, now: float) -> None:
         assert self.process is not None
-        self._drain_until = math.inf
         self.process.signal(signal.SIGTERM)
         self._enter(Phase.LEAVING, now)
         self._say("program_stopping")
@@ -299,7 +311,6 @@ class Watch:
     def _abort(self, now: float, reason: str) -> None:
         assert self.process is not None
         self._reason = f"{self._reason}; then {reason}" if self._reason else reason
-        self._drain_until = math.inf
         self._log.warning("program_aborted", os_pid=self._os_pid, reason=reason)
         self.process.signal(signal.SIGABRT)
         self._enter(Phase.ABORTING, now)
@@ -307,10 +318,8 @@ class Watch:
     def _enter(self, phase: Phase, now: float) -> None:
         self.phase, self.since = phase, now
         self.deadline = now + self._allowance(phase)
-        if phase is not Phase.DRAINING:
-            self._drain_until = math.inf
-        elif self.program.drain is not None:
-            self._drain_until = now + self.program.drain
+        # A reload may have found it draining, and taken the time for that away.
+        self._drain_until = now + (self.program.drain or 0.0) if phase is Phase.DRAINING else math.inf
 
     def _allowance(self, phase: Phase) -> float:
         program = self.program

@@ -1,6 +1,6 @@
 """How often a program may be restarted on its own account, and how much memory it may use.
 
-    Program("whapps1", main, limits=RestartLimits(10, 600.0), memory=Memory(512 * MIB, 640 * MIB))
+Program("whapps1", main, limits=RestartLimits(10, 600.0), memory=Memory(512 * MIB, 640 * MIB))
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Final
 from mirliton.supervisors.backoff import Backoff, backoff_fault
 
 MIB: Final = 1024 * 1024
+
+_BACKOFF: Final = Backoff(initial=0.1, maximum=30.0, jitter=0.2, calm=30.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class RestartLimits:
 
     intensity: int
     period: float
-    backoff: Backoff = Backoff(initial=0.1, maximum=30.0, jitter=0.2, calm=30.0)
+    backoff: Backoff = _BACKOFF
 
     def __post_init__(self) -> None:
         if type(self.intensity) is not int or self.intensity < 0:
@@ -35,7 +37,9 @@ class RestartLimits:
         if type(self.period) not in (int, float) or not (math.isfinite(self.period) and self.period > 0):
             raise ValueError(f"period is {self.period!r}; expected seconds above 0")
         if self.backoff is None or backoff_fault(self.backoff):
-            raise ValueError(f"backoff is {self.backoff!r}; expected 0 < initial <= maximum, factor >= 1, jitter below 1")
+            raise ValueError(
+                f"backoff is {self.backoff!r}; expected 0 < initial <= maximum, factor >= 1, jitter below 1"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,20 +35,6 @@ if TYPE_CHECKING:
     from mirliton.runtime.node import Node
 
 
-class Asked(set[int]):
-    """The calls that wait for an answer from the other node. The runtime discards one when its call ends here: if no
-    answer has taken it out by then, its caller ended or gave it up, and the other node can forget it."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__()
-        self._connection = connection
-
-    def discard(self, tag: object) -> None:
-        if tag in self:
-            super().discard(tag)
-            self._connection.tell(Op.FORGET, tag)
-
-
 class Serving(Wait):
     """A caller on the other node: the end of its call is told there."""
 
@@ -69,10 +55,12 @@ class FarCalls:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.node: Node = connection.node
-        self._asked = Asked(connection)
+        self._asked: set[int] = set()
+        """The calls that wait for an answer from the other node."""
         self._serving: set[int] = set()
         self._server = FarCell(connection, connection.node, connection.pid(0))
         self._server.callers = self._asked
+        """Whom the runtime takes for their server: it keeps the set up to date."""
 
     def __len__(self) -> int:
         return len(self._asked) + len(self._serving)
@@ -89,8 +77,18 @@ class FarCalls:
         """The call ends with the session, if not before."""
         self.node.calls.bind(tag, self._server)
 
+    def give_up(self, tag: int) -> None:
+        """Its caller ended or gave it up: the other node can forget it."""
+        self._connection.tell(Op.FORGET, tag)
+
+    def _ends_elsewhere(self, tag: int) -> None:
+        """A call that this session ends, and that was sent to another node, which passed it on."""
+        server = self.node.calls.server(tag)
+        if isinstance(server, FarCell) and server is not self._server:
+            server.connection.calls.give_up(tag)
+
     def replied(self, tag: int, value: bytes) -> None:
-        set.discard(self._asked, tag)
+        self._ends_elsewhere(tag)
         try:
             answer = decode(value)
         except CodecError as error:
@@ -100,7 +98,6 @@ class FarCalls:
         self.node.calls.answer(From(self.node.name, tag), answer)
 
     def failed(self, tag: int, why: str, detail: bytes) -> None:
-        set.discard(self._asked, tag)
         told = self._connection.arrived(detail)
         self.node.calls.fail_with(tag, lambda target: _error(target, why, told))
 

@@ -13,7 +13,7 @@ from mirliton.runtime.distribution.envelopes import Op, checked
 from mirliton.runtime.distribution.links import Links
 from mirliton.runtime.distribution.monitors import Monitors
 from mirliton.runtime.distribution.spawns import Spawns
-from mirliton.runtime.errors import CodecError, MailboxFull, OutboxFull
+from mirliton.runtime.errors import CodecError, MailboxFull, MalformedFrame, OutboxFull
 from mirliton.runtime.reasons import Crash, reason_of
 
 if TYPE_CHECKING:
@@ -118,10 +118,8 @@ class Connection:
                 self._acts[Op(op)](*fields)
             except CodecError as error:
                 self.distribution.unreadable(self, str(error))
-            except Exception as error:
-                # Ours, or a hook's; the other envelopes must not suffer.
-                self.node.log.exception("envelope_failed", peer=self.name)
-                self.distribution.unreadable(self, repr(error))
+            except Exception as error:  # noqa: BLE001 - ours, or a hook's: the other envelopes must not suffer
+                self.distribution.unreadable(self, repr(error), trace=True)
 
     def find(self, to: int | Name) -> Cell | None:
         """The process of this node that an envelope is for."""
@@ -158,10 +156,15 @@ class Connection:
         self.calls.asked(tag, to, self.pid(sender) if isinstance(sender, int) else sender, request)
 
     def _joined(self, scope: str, group: Any, serials: list[Any]) -> None:
-        self.distribution.groups.joined(self, scope, group, serials)
+        self.distribution.groups.joined(scope, group, self._pids(serials))
 
     def _left(self, scope: str, group: Any, serials: list[Any]) -> None:
-        self.distribution.groups.left(self, scope, group, serials)
+        self.distribution.groups.left(scope, group, self._pids(serials))
+
+    def _pids(self, serials: list[Any]) -> list[Pid]:
+        if not all(isinstance(serial, int) for serial in serials):
+            raise MalformedFrame("members of a group that are no processes")
+        return [self.pid(serial) for serial in serials]
 
     def lost(self) -> None:
         """The session is over: all that hangs on it falls, links first, as in Erlang."""

@@ -10,6 +10,7 @@ from mirliton.runtime.addresses import Address, Name, NameAt, Pid
 from mirliton.runtime.cell import Cell, Told
 from mirliton.runtime.distribution.connection import Connection
 from mirliton.runtime.distribution.events import NodeIsDown, NodeIsUp, NodeMonitors
+from mirliton.runtime.distribution.far import FarCell
 from mirliton.runtime.distribution.groups import FarGroups
 from mirliton.runtime.errors import NodeDown
 from mirliton.runtime.protocol import Down, From, Ref
@@ -80,13 +81,14 @@ class Distribution:
     def counters(self) -> Counters:
         return self._mesh.counters
 
-    @property
-    def connections(self) -> int:
-        return len(self._connections)
-
     def waiting(self) -> int:
         """Envelopes that wait for their batch, for all nodes together."""
         return sum(len(peer.outbound) for peer in self._mesh.peers.values())
+
+    def hanging(self) -> int:
+        """Links, monitors and calls between this node and others."""
+        connections = self._connections.values()
+        return sum(len(each.links) + len(each.monitors) + len(each.calls) for each in connections)
 
     def nodes(self) -> list[str]:
         """The other nodes that are up."""
@@ -126,9 +128,9 @@ class Distribution:
         if connection is not None:
             connection.receive(envelopes)
 
-    def unreadable(self, connection: Connection, detail: str) -> None:
-        """An envelope that this node does not understand."""
-        self._mesh.refuse("unreadable", f"from {connection.peer.endpoint}: {detail}")
+    def unreadable(self, connection: Connection, detail: str, *, trace: bool = False) -> None:
+        """An envelope that this node does not understand, or (then with its `trace`) cannot do what it says."""
+        self._mesh.refuse("unreadable", f"from {connection.peer.endpoint}: {detail}", trace=trace)
 
     # What the node asks: each answers whether the address is one of another node
 
@@ -169,6 +171,11 @@ class Distribution:
             return False
         connection.calls.answer_for(sender.tag, value)
         return True
+
+    def give_up(self, server: Cell, tag: int) -> None:
+        """Nobody waits any more for the answer of a server that is not alive here."""
+        if isinstance(server, FarCell):
+            server.connection.calls.give_up(tag)
 
     def exit(self, to: Pid, sender: Pid, reason: Any) -> None:
         connection = self._to(to)[1]

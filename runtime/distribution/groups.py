@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from mirliton.runtime.addresses import Pid
 from mirliton.runtime.distribution.envelopes import Op
 from mirliton.runtime.errors import CodecError
-from mirliton.runtime.groups import Groups
 
 if TYPE_CHECKING:
     from mirliton.runtime.distribution.connection import Connection
@@ -49,16 +48,14 @@ class FarGroups:
             for group, pids in scope.local().items():
                 self._say(connection, Op.JOIN, scope.name, group, pids)
 
-    def joined(self, connection: Connection, scope: str, group: Any, serials: list[int]) -> None:
-        hash(group)
-        self._scope(scope).joined_elsewhere(group, [connection.pid(serial) for serial in serials])
+    def joined(self, scope: str, group: Any, pids: list[Pid]) -> None:
+        """Another node's processes joined."""
+        self._node.groups.scope(scope).joined_elsewhere(group, pids)
 
-    def left(self, connection: Connection, scope: str, group: Any, serials: list[int]) -> None:
-        self._scope(scope).left_elsewhere(group, [connection.pid(serial) for serial in serials])
+    def left(self, scope: str, group: Any, pids: list[Pid]) -> None:
+        """Another node's processes left."""
+        self._node.groups.scope(scope).left_elsewhere(group, pids)
 
     def down(self, node: str) -> None:
         for scope in self._node.groups.scopes():
             scope.node_lost(node)
-
-    def _scope(self, name: str) -> Groups:
-        return self._node.groups.scope(name)

@@ -76,10 +76,11 @@ def unsettled_by_key(node: Node) -> dict[Any, str]:
     """`unsettled`, by what identifies each line: on a busy node, what is held at every look is held for good. Mail of a
     process that has handled some meanwhile is another."""
     found: dict[Any, str] = {}
-    for key, line in Snapshot.of(node).held.items():
-        if key[0] in ("call", "mail"):
-            cell = node.find(key[1]) if key[0] == "mail" else None
-            found[(*key, cell.handled) if cell is not None else key] = line
+    for tag, call in node.calls.pending():
+        found["call", tag] = f"call of {_who(call.cell)} to {call.target}, unanswered"
+    for cell in node.processes():
+        if len(cell):
+            found["mail", cell.pid, cell.handled] = f"{len(cell)} messages waiting for {_who(cell)}"
     for timer in node.timers.pending():
         owner = owner_of(timer)
         if not (owner.alive if owner is not None else isinstance(timer.argument, Name)):

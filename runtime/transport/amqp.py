@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aiormq.abc import AbstractChannel as BareChannel
 from aiormq.abc import DeliveredMessage
+from aiormq.channel import Channel as BareChannel
 from aiormq.exceptions import AMQPError, DeliveryError, PublishError
 from yarl import URL
 
@@ -101,8 +101,8 @@ class AmqpNetwork:
             await asyncio.wait([self._task], timeout=self._connect_timeout)
             self._task = None
 
-    def publish(self, to: Endpoint, data: bytes, done: Callable[[Outcome], None]) -> None:
-        self._begin(self._publish(self._channel, self._name(to), data, done))
+    def publish(self, to: Endpoint, make: Callable[[], bytes | None], done: Callable[[Outcome], None]) -> None:
+        self._begin(self._publish(self._channel, self._name(to), make, done))
 
     def announce(self, data: bytes) -> None:
         self._unanswered += 1
@@ -119,12 +119,22 @@ class AmqpNetwork:
         task.add_done_callback(self._publishing.discard)
 
     async def _publish(
-        self, channel: BareChannel | None, queue: str, data: bytes, done: Callable[[Outcome], None]
+        self,
+        channel: BareChannel | None,
+        queue: str,
+        make: Callable[[], bytes | None],
+        done: Callable[[Outcome], None],
     ) -> None:
+        data = make()
+        if data is None:
+            return
         outcome = Outcome.FAILED
         if channel is not None:
             try:
-                await channel.basic_publish(data, routing_key=queue, mandatory=True, timeout=self._publish_timeout)
+                # It need not wait for the socket as well: nothing more goes there before this is confirmed.
+                await channel.basic_publish(
+                    data, routing_key=queue, mandatory=True, timeout=self._publish_timeout, wait=False
+                )
                 outcome = Outcome.CONFIRMED
             except PublishError:
                 outcome = Outcome.RETURNED
@@ -200,6 +210,7 @@ class AmqpNetwork:
         if has_events:
             await queue.bind(EVENTS, QUEUE_DELETED)
         bare = await channel.get_underlay_channel()
+        assert isinstance(bare, BareChannel)
         # aio-pika's own Message objects would cost more than the whole rest of a frame.
         await bare.basic_consume(self._queue, self._delivered, no_ack=True)
         return bare

@@ -167,16 +167,19 @@ class MemoryNetwork:
         self._connected = 0
         self._receiver.network_down(reason)
 
-    def publish(self, to: Endpoint, data: bytes, done: Callable[[Outcome], None]) -> None:
+    def publish(self, to: Endpoint, make: Callable[[], bytes | None], done: Callable[[Outcome], None]) -> None:
         connection = self._connected
 
-        def at_hub(_: Any) -> None:
+        def at_hub(data: bytes) -> None:
             alive = connection and connection == self._connected
             outcome = self._hub.carry(self, to, data) if alive else Outcome.FAILED
             self.node.after(self._hub.delay, self._tell, (done, outcome))
 
-        if not self.dead:
-            self.node.after(self._hub.delay, at_hub)
+        def end_of_turn() -> None:
+            if not self.dead and (data := make()) is not None:
+                self.node.after(self._hub.delay, at_hub, data)
+
+        self.node.loop.call_soon(end_of_turn)
 
     def _tell(self, what: tuple[Callable[[Outcome], None], Outcome]) -> None:
         done, outcome = what

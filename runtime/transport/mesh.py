@@ -129,17 +129,23 @@ class Mesh:
 
     # Out
 
-    def publish(self, frame: Frame, to: Endpoint, done: Callable[[Outcome], None]) -> None:
+    def publish(self, to: Endpoint, make: Callable[[], Frame | None], done: Callable[[Outcome], None]) -> None:
+        """See Network.publish."""
+
+        def packed() -> bytes | None:
+            frame = make()
+            return self._pack(frame) if frame is not None else None
+
+        self._network.publish(to, packed, done)
+
+    def _announce(self, kind: Kind) -> None:
+        self._network.announce(self._pack(Frame(kind, self.endpoint, EVERYBODY)))
+
+    def _pack(self, frame: Frame) -> bytes:
         data = pack(frame, self.keys)
         self.counters.frames_out += 1
         self.counters.bytes_out += len(data)
-        self._network.publish(to, data, done)
-
-    def _announce(self, kind: Kind) -> None:
-        data = pack(Frame(kind, self.endpoint, EVERYBODY), self.keys)
-        self.counters.frames_out += 1
-        self.counters.bytes_out += len(data)
-        self._network.announce(data)
+        return data
 
     # What the network says
 
@@ -163,7 +169,6 @@ class Mesh:
         peer = self.peers.get(endpoint.node)
         if peer is None or peer.endpoint != endpoint:
             return
-        self.counters.returned += 1
         del self.peers[endpoint.node]
         self._end(peer, "connection_closed")
 
@@ -197,12 +202,12 @@ class Mesh:
         elif not peer.up:
             peer.hello()
 
-    def refuse(self, fault: str, detail: str) -> None:
+    def refuse(self, fault: str, detail: str, *, trace: bool = False) -> None:
         """Count something that is not read; the log tells now and then."""
         self.counters.refused[fault] += 1
         unsaid = self._log.allows(fault)
         if unsaid is not None:
-            self.node.log.warning("frame_refused", fault=fault, detail=detail, unsaid=unsaid)
+            self.node.log.warning("frame_refused", fault=fault, detail=detail, unsaid=unsaid, exc_info=trace)
 
     # Sessions
 

@@ -54,8 +54,11 @@ class Network(Protocol):
     async def close(self) -> None:
         """Disconnect, within a bound."""
 
-    def publish(self, to: Endpoint, data: bytes, done: Callable[[Outcome], None]) -> None:
-        """Send a frame to one node. `done` is called once, later, also when the network is or goes down."""
+    def publish(self, to: Endpoint, make: Callable[[], bytes | None], done: Callable[[Outcome], None]) -> None:
+        """Send one node the frame that `make` makes at the end of this turn of the loop; None is nothing to send.
+
+        `done` is called once, later, also when the network is or goes down; not where there was nothing to send.
+        """
 
     def announce(self, data: bytes) -> None:
         """Send a frame to all nodes that are there."""

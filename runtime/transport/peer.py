@@ -54,55 +54,71 @@ class Peer:
             self._mesh.node.loop.call_soon(self._mesh.lose_session, self, self.session.mine, broken.fault)
             return
         if not self._flush_due and outbound.under_way is None:
-            self._flush_due = True
-            self._mesh.node.loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._flush_due = False
-        if self.session.up and (batch := self.outbound.next()) is not None:
-            self._publish(batch)
+            self._flush()
 
     def sign_of_life(self) -> None:
         """Send something, were it nothing; if the other node is gone, it comes back."""
-        if (batch := self.outbound.next(sign_of_life=True)) is not None:
-            self._publish(batch)
+        self._flush(sign_of_life=True)
 
-    def _publish(self, batch: Batch) -> None:
+    def _flush(self, *, sign_of_life: bool = False) -> None:
+        self._flush_due = True
+        epoch = self.session.mine
+        self._mesh.publish(self.endpoint, partial(self._next, epoch, sign_of_life), partial(self._done, epoch))
+
+    def _next(self, epoch: int, sign_of_life: bool) -> Frame | None:
+        """The frame of this session to send now, if there is one."""
+        self._flush_due = False
+        if not self.session.up or epoch != self.session.mine:
+            if self.session.up and len(self.outbound):
+                self._flush()
+            return None
+        batch = self.outbound.next(sign_of_life=sign_of_life)
+        return self._data(batch) if batch is not None else None
+
+    def _data(self, batch: Batch) -> Frame:
         self.sent = True
         self._mesh.counters.envelopes_out += len(batch.envelopes)
-        self._mesh.publish(self._frame(Kind.DATA, batch), self.endpoint, partial(self._done, self.session.mine, batch))
+        return self._frame(Kind.DATA, batch)
 
-    def _done(self, epoch: int, batch: Batch, outcome: Outcome) -> None:
-        if not self.session.up or epoch != self.session.mine:
+    def _done(self, epoch: int, outcome: Outcome) -> None:
+        batch = self.outbound.under_way
+        if not self.session.up or epoch != self.session.mine or batch is None:
             return
         if outcome is Outcome.CONFIRMED:
             self.outbound.confirmed()
-            self._flush()
             if self.outbound.idle:
                 self._mesh.drained()
+            elif not self._flush_due:
+                self._flush()
         elif outcome is Outcome.RETURNED:
-            self._mesh.endpoint_gone(self.endpoint)
+            self._gone()
         elif outcome is Outcome.REFUSED:
             self._mesh.counters.held_back += 1
             self._mesh.counters.envelopes_out -= len(batch.envelopes)
-            self._mesh.node.after(self._mesh.limits.retry, self._again, (epoch, batch))
+            self._mesh.node.after(self._mesh.limits.retry, self._again, epoch)
         else:
             self._mesh.counters.unconfirmed += 1
             self._mesh.lose(self, "unconfirmed")
 
-    def _again(self, what: tuple[int, Batch]) -> None:
-        epoch, batch = what
-        if self.session.up and epoch == self.session.mine:
-            self._publish(batch)
+    def _again(self, epoch: int) -> None:
+        def batch() -> Frame | None:
+            again = self.outbound.under_way if self.session.up and epoch == self.session.mine else None
+            return self._data(again) if again is not None else None
+
+        self._mesh.publish(self.endpoint, batch, partial(self._done, epoch))
 
     def hello(self) -> None:
         """Say this side's epoch, and what it knows of the other's."""
         self.greeted = True
-        self._mesh.publish(self._frame(Kind.HELLO), self.endpoint, self._hello_done)
+        self._mesh.publish(self.endpoint, partial(self._frame, Kind.HELLO), self._hello_done)
 
     def _hello_done(self, outcome: Outcome) -> None:
         if outcome is Outcome.RETURNED:
-            self._mesh.endpoint_gone(self.endpoint)
+            self._gone()
+
+    def _gone(self) -> None:
+        self._mesh.counters.returned += 1
+        self._mesh.endpoint_gone(self.endpoint)
 
     def _frame(self, kind: Kind, batch: Batch | None = None) -> Frame:
         mine, theirs = self.session.mine, self.session.theirs

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from thespian.actors import ActorAddress
 
-from mirliton.runtime import ExitSignal, Name, Pid
+from mirliton.runtime import ExitSignal, Name, NameAt, Pid, decode, encode
 
 texts = st.text(max_size=3)
 numbers = st.integers(0, 3)
@@ -34,7 +34,9 @@ def test_names_are_equal_when_kind_and_key_are(a: str, b: str, x: str, y: str) -
         assert hash(left) == hash(right)
 
 
-@pytest.mark.parametrize("address", [Pid("node@host", 255, 7), Name("call", "abc")])
+@pytest.mark.parametrize(
+    "address", [Pid("node@host", 255, 7), Name("call", "abc"), Name("call", "abc").at("node@host")]
+)
 def test_addresses_are_thespians_and_unlike_them_hashable(address: Any) -> None:
     assert isinstance(address, ActorAddress)
     assert {address: 1}[address] == 1
@@ -42,7 +44,9 @@ def test_addresses_are_thespians_and_unlike_them_hashable(address: Any) -> None:
     assert address.addressDetails == str(address)
 
 
-@pytest.mark.parametrize("address", [Pid("node@host", 255, 7), Name("call", "abc")])
+@pytest.mark.parametrize(
+    "address", [Pid("node@host", 255, 7), Name("call", "abc"), Name("call", "abc").at("node@host")]
+)
 def test_addresses_survive_copying(address: Any) -> None:
     assert pickle.loads(pickle.dumps(address)) == address
 
@@ -54,11 +58,21 @@ def test_a_name_is_no_pid_and_neither_is_a_stock_address() -> None:
     assert Pid("n", 1, 2).__eq__(None) is False
 
 
+def test_a_name_at_a_node_is_another_address_than_the_name_and_than_that_at_another_node() -> None:
+    here = Name("call", "abc").at("node@host")
+    assert here == NameAt(Name("call", "abc"), "node@host")
+    assert here != Name("call", "abc")
+    assert here != Name("call", "abc").at("other@host")
+    assert decode(encode(here)) == here
+
+
 def test_the_text_of_an_address_tells_what_it_is() -> None:
     assert str(Pid("node@host", 255, 7)) == "node@host.ff.7"
     assert repr(Pid("node@host", 255, 7)) == "<node@host.ff.7>"
     assert str(Name("call", "abc")) == "call:abc"
     assert repr(Name("call", "abc")) == "Name('call', 'abc')"
+    assert str(Name("call", "abc").at("node@host")) == "call:abc@node@host"
+    assert repr(Name("call", "abc").at("node@host")) == "NameAt(Name('call', 'abc'), 'node@host')"
 
 
 def test_addresses_can_be_matched_by_their_parts() -> None:

@@ -344,3 +344,33 @@ async def _note(puppet: Any, call: Any) -> None:
         puppet.messages.append(await call)
     except CallError as error:
         puppet.messages.append(error.reason)
+
+
+async def test_calls_that_are_answered_at_once_set_no_timer(node: Any, server: Pid, monkeypatch: Any) -> None:
+    class Asks(CoroutineProcess):
+        async def run(self) -> None:
+            for _ in range(20):
+                await self.call(server, Ask("echo"))
+            done.set_result(timers)
+
+    timers: list[float] = []
+    after = node.after
+    monkeypatch.setattr(node, "after", lambda delay, *rest: timers.append(delay) or after(delay, *rest))
+    done = node.loop.create_future()
+    await node.start(Asks, timeout=None)
+    assert await node.drive(done) == []
+
+
+async def test_a_scripts_call_that_is_not_answered_at_once_ends_when_its_patience_does(node: Any, server: Pid) -> None:
+    class Asks(CoroutineProcess):
+        async def run(self) -> None:
+            began = self.node.clock.now()
+            try:
+                await self.call(server, Ask("hold"), timeout=3)
+            except CallTimeout:
+                done.set_result(self.node.clock.now() - began)
+
+    done = node.loop.create_future()
+    await node.start(Asks)
+    assert await node.drive(done) == pytest.approx(3)
+    assert len(node.timers) == 0

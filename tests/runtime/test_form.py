@@ -35,8 +35,9 @@ def test_all_of_the_message_path_is_compiled_or_nothing(root: Path) -> None:
 @pytest.mark.skipif(not COMPILED, reason="the pure form runs the sources themselves; make test-compiled compares")
 def test_what_is_compiled_is_what_stands_in_the_sources(root: Path) -> None:
     built = Path(str(scheduler.__file__)).parent
-    for source in (root / "runtime").glob("*.py"):
-        assert (built / source.name).read_bytes() == source.read_bytes(), f"{source.name} has changed: make compiled"
+    for source in (root / "runtime").rglob("*.py"):
+        copy = built / source.relative_to(root / "runtime")
+        assert copy.read_bytes() == source.read_bytes(), f"{source.name} has changed: make compiled"
 
 
 def test_the_sources_hold_no_extension_modules(root: Path) -> None:

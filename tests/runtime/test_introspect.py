@@ -128,6 +128,19 @@ async def test_a_replacement_that_raises_leaves_the_state_and_is_told(process: A
     assert await node.sys.get_state(pid) == before
 
 
+async def test_work_is_run_by_the_process_behind_earlier_mail(process: Any, node: Any) -> None:
+    pid, log = process
+    node.send(pid, Note(1))
+    assert await node.sys.run(pid, lambda: len(log)) == 1
+
+    def wrong() -> None:
+        raise LookupError("nothing there")
+
+    failed = await node.sys.run(pid, wrong)
+    assert (failed.operation, failed.reason.kind) == ("run", "LookupError")
+    assert node.find(pid) is not None
+
+
 async def test_a_look_waits_its_turn_behind_earlier_mail(process: Any, node: Any) -> None:
     pid, log = process
     for n in range(50):

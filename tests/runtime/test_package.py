@@ -22,6 +22,7 @@ def test_everything_exported_is_there_and_sorted(module: object) -> None:
         assert hasattr(module, name)
 
 
+@pytest.mark.skipif(mirliton.runtime.COMPILED, reason="mypyc leaves the docstrings of classes out")
 def test_every_exported_class_and_function_is_documented() -> None:
     bare = []
     for name in mirliton.runtime.__all__:

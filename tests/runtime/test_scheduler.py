@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mirliton.runtime import CoroutineProcess, GenServer, Node, Pid, Reply, message
-from mirliton.runtime.scheduler import MESSAGES_PER_SLICE, MESSAGES_PER_TURN
+from mirliton.runtime.scheduler import FLOODED, MESSAGES_PER_SLICE, MESSAGES_PER_TURN
 
 
 @message("test.scheduler.work")
@@ -198,3 +198,50 @@ async def test_the_current_process_is_known_while_it_runs(node: Any) -> None:
     pid = await node.start(Curious)
     assert await node.call(pid, 1) is True
     assert node.scheduler.current is None
+
+
+async def test_many_senders_do_not_outrun_their_receiver(node: Any) -> None:
+    class Source(GenServer):
+        def init(self, sink: Pid, bursts: int) -> None:
+            self.sink, self.bursts = sink, bursts
+
+        def handle_info(self, received: Any) -> None:
+            for _ in range(10):
+                self.send(self.sink, received)
+            self.bursts -= 1
+            if self.bursts:
+                self.send(self.pid, received)
+
+    class Sink(GenServer):
+        def init(self) -> None:
+            self.handled = self.longest = 0
+
+        def handle_info(self, received: Any) -> None:
+            self.handled += 1
+            self.longest = max(self.longest, len(self.pid.cell))
+
+    node.strict = False
+    sink = await node.start(Sink)
+    node.strict = False
+    for source in [await node.start(Source, sink, 40) for _ in range(50)]:
+        node.send(source, Work(0))
+    await node.idle()
+    assert sink.cell.actor.handled == 50 * 40 * 10
+    assert sink.cell.actor.longest < 3 * FLOODED
+
+
+async def test_two_flooded_processes_leave_every_other_turn_to_the_rest(node: Any) -> None:
+    node.strict = False
+    log: list[Any] = []
+    flooded = [await node.start(Logger, log, name) for name in ("a", "b")]
+    others = [await node.start(Logger, log, f"other {number}") for number in range(10)]
+    for n in range(20 * FLOODED):
+        for pid in flooded:
+            node.send(pid, Work(n))
+    for pid in others:
+        node.send(pid, Work(0))
+    await node.idle()
+    last = max(log.index((f"other {number}", 0)) for number in range(10))
+    assert last < 10 * 2 * MESSAGES_PER_SLICE + MESSAGES_PER_SLICE
+    for name in "ab":
+        assert [n for who, n in log if who == name] == list(range(20 * FLOODED))

@@ -123,8 +123,10 @@ async def test_links_fire_noconnection_on_both_sides_of_a_cut_and_are_not_restor
     assert len(one.exits) == 1
 
 
-@pytest.mark.parametrize(("reason", "trap", "lives"), [("normal", False, True), ("bad", False, False), ("bad", True, True),
-                                                       ("kill", True, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reason", "trap", "lives"),
+    [("normal", False, True), ("bad", False, False), ("bad", True, True), ("kill", True, False)],
+)
 async def test_an_exit_signal_does_there_what_it_does_here(
     reason: str, trap: bool, lives: bool, cluster: Cluster, a: VirtualNode, b: VirtualNode, on: Any
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from mirliton.runtime import ExitSignal, Pid
+from mirliton.runtime import ExitSignal, Name, Pid, encode
 from mirliton.runtime.distribution import Distribution, NodeIsDown, NodeIsUp
 from mirliton.runtime.testing import Cluster, VirtualNode, virtual_cluster
 from mirliton.runtime.transport import Endpoint, Hub, Keyring, Limits
@@ -100,7 +102,9 @@ async def test_a_node_that_the_network_knows_is_gone_is_down_at_once(cluster: Cl
     assert cluster.at("a@host").nodes() == []
 
 
-async def test_a_node_that_is_started_again_replaces_its_earlier_start(cluster: Cluster, a: VirtualNode, on: Any) -> None:
+async def test_a_node_that_is_started_again_replaces_its_earlier_start(
+    cluster: Cluster, a: VirtualNode, on: Any
+) -> None:
     watcher = await on(a)
     cluster.at("a@host").monitor_nodes(watcher.pid)
     await cluster.kill("b@host")
@@ -130,7 +134,9 @@ async def test_the_secret_changes_without_a_stop(cluster: Cluster, a: VirtualNod
     assert cluster.at("b@host").counters.refused.total() == 0
 
 
-async def test_frames_that_come_again_later_have_no_effect(cluster: Cluster, a: VirtualNode, b: VirtualNode, on: Any) -> None:
+async def test_frames_that_come_again_later_have_no_effect(
+    cluster: Cluster, a: VirtualNode, b: VirtualNode, on: Any
+) -> None:
     other = await on(b)
     recorded: list[bytes] = []
     tapped = cluster.hub.tap("b@host", recorded.append)
@@ -148,6 +154,64 @@ async def test_frames_that_come_again_later_have_no_effect(cluster: Cluster, a: 
     assert refused["duplicate"] > 0
     assert refused["stale"] > 0
     assert cluster.at("b@host").nodes() == ["a@host"]
+
+
+async def test_a_hundred_thousand_mutated_frames_have_no_effect_and_a_bounded_log(
+    cluster: Cluster, a: VirtualNode, b: VirtualNode, on: Any
+) -> None:
+    other = await on(b)
+    recorded: list[bytes] = []
+    tapped = cluster.hub.tap("b@host", recorded.append)
+    a.send(other.pid, "pay")
+    await cluster.advance(1.0)
+    genuine, dice = list(recorded), random.Random(7)
+    refused = cluster.at("b@host").counters.refused
+    before = refused.total()
+    with capture_logs() as lines:
+        for _ in range(100_000):
+            data = bytearray(dice.choice(genuine))
+            data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+            tapped.tell = None
+            tapped.take(bytes(data))
+    assert refused.total() - before == 100_000
+    assert len(lines) < 10
+    await cluster.advance(1.0)
+    assert other.seen == ["pay"]
+    assert cluster.at("b@host").nodes() == ["a@host"]
+    assert cluster.at("b@host").counters.downs.total() == 0
+
+
+async def test_nonsense_that_is_signed_harms_nobody(cluster: Cluster, a: VirtualNode, b: VirtualNode, on: Any) -> None:
+    other = await on(b, trap=True)
+    dice = random.Random(11)
+    values = [
+        None,
+        0,
+        1,
+        -1,
+        2**62,
+        other.pid.serial,
+        "x",
+        b"",
+        b"\xc1",
+        [],
+        [1],
+        {},
+        ("t",),
+        Name("a", "b"),
+        other.pid,
+    ]
+    peer = next(iter(cluster.at("a@host")._connections.values())).peer
+    for number in range(3_000):
+        fields = [dice.choice(values) for _ in range(dice.randint(0, 7))]
+        envelope = encode([dice.randint(-1, 18), *fields]) if number % 3 else dice.randbytes(dice.randint(0, 40))
+        peer.put(envelope)
+        if number % 200 == 0:
+            await cluster.advance(0.1)
+    await cluster.advance(1.0)
+    assert cluster.at("b@host").counters.refused["unreadable"] > 1_000
+    assert cluster.at("b@host").counters.downs.total() == 0
+    assert await cluster.drive(a.call(other.pid, "still here")) == "still here"
 
 
 async def test_frames_that_are_doubled_late_or_out_of_order_break_no_promise() -> None:

@@ -126,3 +126,16 @@ async def test_a_starter_that_ends_meanwhile_takes_its_linked_child_along(
     a.exit(one.pid, "kill")
     await cluster.advance(0.1)
     assert len(b) == 0
+
+
+async def test_a_child_of_another_nodes_process_ends_in_order_when_its_node_stops(
+    cluster: Cluster, a: VirtualNode, b: VirtualNode, on: Any
+) -> None:
+    one = await on(a, trap=True)
+    child = await one.do(lambda me: cluster.at("a@host").start_link(me, "b@host", Scribe, trap=True))
+    began = cluster.clock.now()
+    await b.stop()
+    assert cluster.clock.now() - began < 1.0
+    await cluster.drive(cluster.at("b@host").close())
+    await cluster.advance(0.1)
+    assert one.exits == [(child, "shutdown")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -249,6 +250,21 @@ async def test_nonsense_in_a_nodes_queue_is_counted_and_harms_nobody(broker: Bro
                     )
             await a.until(lambda: a.distribution.counters.refused.total() >= 4)
             assert await a.node.call(THERE, "hello") == "hello"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+async def test_a_node_talks_over_tls_to_a_broker_that_it_trusts_and_to_no_other(tmp_path: Path) -> None:
+    with running_broker(tmp_path / "broker", tls=True) as broker:
+        bare = f"amqps://guest:guest@localhost:{broker.tls_port}/"
+        async with (
+            Node("a@host") as one,
+            Node("b@host") as other,
+            Distribution(one, AmqpNetwork(f"{bare}?cafile={broker.certificate}"), Keyring(SECRET)) as trusting,
+            Distribution(other, AmqpNetwork(bare), Keyring(SECRET)) as distrustful,
+        ):
+            await trusting.connected(PATIENCE)
+            with pytest.raises(TimeoutError):
+                await distrustful.connected(1.0)
 
 
 async def test_a_broker_that_is_not_there_is_no_error_of_the_node() -> None:
