@@ -18,18 +18,19 @@ from typing import Any, Final, TypeVar
 from mirliton.api import audit
 from mirliton.api.context import Answer, Context
 from mirliton.api.documents import required_object
-from mirliton.api.errors import Busy, Forbidden, InvalidData
+from mirliton.api.errors import ApiFault, Busy, InvalidData, Unavailable
 from mirliton.api.routing import Route
 from mirliton.config import ValidationError
 from mirliton.supervisors.chaos import (
+    ChaosFault,
     ChaosOff,
-    ChaosRefused,
     PlanError,
     begin_chaos,
     chaos_status,
     preview_chaos,
     stop_chaos,
 )
+from mirliton.supervisors.chaos.server import processes_plan
 
 T = TypeVar("T")
 
@@ -37,14 +38,18 @@ T = TypeVar("T")
 async def _begin(context: Context) -> Answer:
     data, node = required_object(context), context.services.node
     plan, seed = data.get("plan"), _seed(data)
-    # Nothing is audited that is refused anyway: off, or no plan.
-    preview = await _asked(preview_chaos(node, plan, seed=seed))
     if data.get("dry_run") is True:
-        return Answer(preview)
-    await audit.note(context, "chaos", plan=preview["plan"], seed=preview["seed"])
-    by = f"{context.who.account_id}/{context.who.owner_id}"
-    repeat = data.get("repeat")
-    feed = await _asked(begin_chaos(node, plan, seed=preview["seed"], repeat=repeat, by=by))
+        return Answer(await _asked(preview_chaos(node, plan, seed=seed)))
+    # Nothing is audited that is refused anyway: chaos that is off, or no plan.
+    status = await _asked(chaos_status(node))
+    if status["running"] is not None:
+        raise Busy(f"a run of {status['running']['plan']!r} is under way")
+    try:
+        name = processes_plan(plan).name
+    except ChaosFault as error:
+        raise _fault(error) from None
+    await audit.note(context, "chaos", plan=name, seed=seed)
+    feed = await _asked(begin_chaos(node, plan, seed=seed, repeat=data.get("repeat"), by=_who(context)))
     return Answer(feed.run.progress() if feed.run is not None else None, status=201)
 
 
@@ -54,7 +59,11 @@ async def _status(context: Context) -> Answer:
 
 async def _stop(context: Context) -> Answer:
     await audit.note(context, "chaos_stop")
-    return Answer(await _asked(stop_chaos(context.services.node, f"{context.who.account_id}/{context.who.owner_id}")))
+    return Answer(await _asked(stop_chaos(context.services.node, _who(context))))
+
+
+def _who(context: Context) -> str:
+    return f"{context.who.account_id}/{context.who.owner_id}"
 
 
 def _seed(data: dict[str, Any]) -> int | None:
@@ -68,15 +77,16 @@ async def _asked(asking: Awaitable[T]) -> T:
     """What the chaos server answers, its refusals as the API's."""
     try:
         return await asking
-    except PlanError as error:
-        found = [(problem.where, problem) for problem in error.problems]
-        raise InvalidData(
-            ValidationError(("plan", *where.split(".")), "invalid", str(problem)) for where, problem in found
-        ) from None
-    except ChaosOff as error:
-        raise Forbidden(str(error)) from None
-    except ChaosRefused as error:
-        raise Busy(str(error)) from None
+    except ChaosFault as error:
+        raise _fault(error) from None
+
+
+def _fault(error: ChaosFault) -> ApiFault:
+    if isinstance(error, PlanError):
+        return InvalidData(
+            ValidationError(("plan", *problem.where.split(".")), "invalid", str(problem)) for problem in error.problems
+        )
+    return Unavailable(str(error), "chaos_off", "chaos is off") if isinstance(error, ChaosOff) else Busy(str(error))
 
 
 ROUTES: Final = (Route("supervision/chaos", "supervision", {"GET": _status, "PUT": _begin, "DELETE": _stop}, "master"),)

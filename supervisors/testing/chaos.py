@@ -90,7 +90,7 @@ async def chaos(
 ) -> AsyncIterator[Chaos]:
     """Carry `plan` (a Plan, the same as plain data, or its file) out on a node, or on OS processes, beside the block.
 
-    `spared` and all that stands above them are never hit; the rest is as for ChaosRun. Raises PlanError, and at the end
+    `spared`, and what they would end with, are never hit; the rest is as for ChaosRun. Raises PlanError, and at the end
     ChaosFailed. A block that raises ends the run as it stands, and raises.
     """
     made = (

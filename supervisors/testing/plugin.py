@@ -1,5 +1,6 @@
 """A pytest plugin: `pytest_plugins = ["mirliton.supervisors.testing.plugin"]` in the conftest.py at the top, or
 `-p mirliton.supervisors.testing.plugin`. Nothing is registered that is not asked for.
+`pip install mirliton[testing]` brings pytest.
 
     @pytest.mark.chaos_plan("plans/orders.toml", seeds=3)
     async def test_orders_survive(node, chaos):

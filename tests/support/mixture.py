@@ -73,7 +73,7 @@ class Mixture:
         assert per_leg == Counter(legs.keys()), (
             f"without a record: {sorted(legs.keys() - per_leg.keys())[:5]}; "
             f"of no leg: {sorted(per_leg.keys() - legs.keys())[:5]}; "
-            f"more than one: {[leg for leg, count in per_leg.items() if count > 1][:5]}"
+            f"more than one: {[doc for doc in cdrs if per_leg[str(doc['call_id'])] > 1][:4]}"
         )
         strange = []
         for call_id, scenario in self.calls.items():

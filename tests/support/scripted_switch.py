@@ -14,7 +14,18 @@ from typing import Any
 from urllib.parse import unquote
 
 from mirliton.actors.kapi.call import ChannelDestroyed, ChannelExecuteCompleted
-from mirliton.actors.kapi.dialplan import Bridge, Hangup, Play, PlayAndCollectDigits, Record, Say, Tones
+from mirliton.actors.kapi.dialplan import (
+    Bridge,
+    CallPickup,
+    Hangup,
+    Hold,
+    Play,
+    PlayAndCollectDigits,
+    Record,
+    RecordCall,
+    Say,
+    Tones,
+)
 from mirliton.actors.store import Conflict
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.server import StoreServer
@@ -59,6 +70,10 @@ class Caller:
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     records: Sequence[int | str] = ()
     bridges: Sequence[Mapping[str, str]] = ()
+    picks_up: bool = True
+    """Whether a call that is to be picked up still is there."""
+    holds: int = 0
+    """The music during which the caller hangs up; 0 for none."""
 
 
 @dataclass
@@ -103,6 +118,8 @@ class Channel:
         self.heard: dict[str, int] = {}
         self.recorded = 0
         self.bridged = 0
+        self.held = 0
+        self.looks = 0
         self.digits = ""
         self.variables: dict[str, str] = {}
         self.log = Log()
@@ -145,12 +162,27 @@ class Channel:
                     self.variables["playback_terminator_used"] = pressed
             case Record(media_name=name):
                 return self._record(name)
+            case CallPickup(target_call_id=target) if self.caller.picks_up:
+                self.variables.update(uuid_bridge=target, signal_bond=target)
+            case RecordCall(record_action="start", media_name=name):
+                if self.caller.records[:1] == ("refused",):
+                    return "refused"
+                self.files[name or ""] = 5000
+            case Hold():
+                self.held += 1
+                self.gone = self.held == self.caller.holds
             case Bridge():
                 found = self.caller.bridges[self.bridged] if self.bridged < len(self.caller.bridges) else {}
                 self.bridged += 1
                 self.variables.pop("originate_disposition", None)
                 self.variables.update(found)
         return "gone" if self.gone else "done"
+
+    def look(self) -> None:
+        """Somebody looks at the leg: whom it talks with is gone at the third look."""
+        self.looks += "signal_bond" in self.variables
+        if self.looks == 3:
+            del self.variables["signal_bond"]
 
     def _record(self, name: str) -> str:
         self.variables.pop("playback_terminator_used", None)
@@ -224,6 +256,7 @@ class ScriptedCall(GenServer):
                 return Reply(CommandResult(request.command_id, "gone"))
             case Execute(command=Hangup(hangup_cause=cause)):
                 channel.log.hangups.append(cause or "")
+                channel.gone = True
                 return Reply(CommandResult(request.command_id, "done"))
             case Execute(command_id, command, checkpoint):
                 ticks.tick()
@@ -257,6 +290,7 @@ class ScriptedSwitch(GenServer):
                 self.background(self._put(command), sender)
                 return NoReply()
             case Dump():
+                channel.look()
                 return Reply(NoSuchLeg(CALL) if channel.gone else self.world.snapshot())
             case SetVariables(variables=variables):
                 channel.variables.update(variables)
@@ -308,6 +342,9 @@ class ScriptedSwitch(GenServer):
         """http_put: deliver a file to the place that its URL names."""
         verb, url, file = command.split(" ")
         assert verb == "http_put"
+        if not url.startswith(self.world.media_urls.base):
+            self.world.sent.append(url)
+            return "+OK\n" if file in self.world.files else "-ERR\n"
         self.world.uploads += 1
         if self.world.uploads <= self.world.lost_uploads or file not in self.world.files:
             return "-ERR\n"

@@ -13,10 +13,10 @@ from mirliton.ecallmgr.app import ECALLMGR, SWITCHES
 from mirliton.ecallmgr.registrations import REGISTRAR
 from mirliton.ecallmgr.switch_http import SWITCH_HTTP
 from mirliton.runtime import Name, Node, Pid
+from mirliton.supervisors.chaos import Pick
 from mirliton.whapps.callflow.listener import EXECUTORS
 from scene import SWITCH
 from tenants import TENANTS
-from world import ROOT
 
 Names = Callable[[str], Iterator[Name]]
 
@@ -24,13 +24,12 @@ Names = Callable[[str], Iterator[Name]]
 @dataclass(frozen=True)
 class Target:
     """A kind of process. `names` gives those of a call, or those that serve all calls; with `above` it is their
-    supervisor that is meant. `under` says whose restart intensity a kill is taken from: None where every call has
-    a supervisor of its own."""
+    supervisor that is meant. `own`: every call has a supervisor of its own, which may give up."""
 
     name: str
     names: Names
-    under: Name | None = None
     above: bool = False
+    own: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -41,6 +40,12 @@ class Target:
         cells = [cell for cell in found if cell is not None]
         pids = [cell.parent if self.above else cell.pid for cell in cells]
         return [pid for pid in dict.fromkeys(pids) if node.find(pid) is not None]
+
+    @property
+    def pick(self) -> Pick:
+        """The same in a plan of chaos, of whichever call."""
+        names = tuple(str(name) for name in self.names("*"))
+        return Pick(names=names, above=self.above, beyond_intensity=self.own, label=self.name)
 
     def kill(self, node: Node, call_id: str) -> int:
         """Kill those that live now; how many that were."""
@@ -63,29 +68,29 @@ def _supervisor(key: str) -> Name:
 
 
 OF_A_CALL: Final = (
-    Target("call", lambda call_id: iter((call_name(call_id),))),
-    Target("call_supervisor", lambda call_id: iter((call_name(call_id),)), above=True),
-    Target("executor", lambda call_id: iter((executor_name(call_id),))),
-    Target("executor_supervisor", lambda call_id: iter((executor_name(call_id),)), above=True),
+    Target("call", lambda call_id: iter((call_name(call_id),)), own=True),
+    Target("call_supervisor", lambda call_id: iter((call_name(call_id),)), above=True, own=True),
+    Target("executor", lambda call_id: iter((executor_name(call_id),)), own=True),
+    Target("executor_supervisor", lambda call_id: iter((executor_name(call_id),)), above=True, own=True),
 )
 OF_ALL: Final = (
-    Target("account", _accounts, under=Name("account", "supervisor")),
+    Target("account", _accounts),
     Target("account_supervisor", _accounts, above=True),
-    Target("accounts_keeper", _one(ACCOUNTS), under=_supervisor("account_keeping")),
-    Target("accounts_supervisor", _one(ACCOUNTS_SUPERVISOR), under=_supervisor("account_keeping")),
-    Target("account_keeping_supervisor", _one(_supervisor("account_keeping")), under=ROOT),
-    Target("store", _one(STORE), under=ROOT),
-    Target("cdr", _one(CDR), under=_supervisor("cdr")),
-    Target("cdr_supervisor", _one(_supervisor("cdr")), under=ROOT),
-    Target("router", _one(ROUTER), under=_supervisor("callflow")),
-    Target("executors_supervisor", _one(EXECUTORS), under=_supervisor("callflow")),
-    Target("callflow_supervisor", _one(_supervisor("callflow")), under=ROOT),
-    Target("switch_http", _one(SWITCH_HTTP), under=ECALLMGR),
-    Target("registrar", _one(REGISTRAR), under=ECALLMGR),
-    Target("channels", _one(CHANNELS), under=ECALLMGR),
-    Target("calls_supervisor", _one(CALLS), under=ECALLMGR),
-    Target("switches_supervisor", _one(SWITCHES), under=ECALLMGR),
-    Target("connection", _one(switch_name(SWITCH)), under=SWITCHES),
-    Target("ecallmgr_supervisor", _one(ECALLMGR), under=ROOT),
+    Target("accounts_keeper", _one(ACCOUNTS)),
+    Target("accounts_supervisor", _one(ACCOUNTS_SUPERVISOR)),
+    Target("account_keeping_supervisor", _one(_supervisor("account_keeping"))),
+    Target("store", _one(STORE)),
+    Target("cdr", _one(CDR)),
+    Target("cdr_supervisor", _one(_supervisor("cdr"))),
+    Target("router", _one(ROUTER)),
+    Target("executors_supervisor", _one(EXECUTORS)),
+    Target("callflow_supervisor", _one(_supervisor("callflow"))),
+    Target("switch_http", _one(SWITCH_HTTP)),
+    Target("registrar", _one(REGISTRAR)),
+    Target("channels", _one(CHANNELS)),
+    Target("calls_supervisor", _one(CALLS)),
+    Target("switches_supervisor", _one(SWITCHES)),
+    Target("connection", _one(switch_name(SWITCH))),
+    Target("ecallmgr_supervisor", _one(ECALLMGR)),
 )
 TARGETS: Final = (*OF_A_CALL, *OF_ALL)

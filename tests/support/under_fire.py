@@ -1,21 +1,26 @@
-"""Calls under fire: a world, many calls at once, and a killer at work meanwhile; at the end nothing may be wrong."""
+"""Calls under fire: a world, many calls at once, and chaos meanwhile; at the end nothing may be wrong."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from killing import Killer
-from mirliton.supervisors import statistics
+from mirliton.supervisors import Supervisor
+from mirliton.supervisors.chaos import Attack, Guard, Invariants, Plan
+from mirliton.supervisors.testing import chaos
 from mixture import MIXED, Mixture
 from scenarios import Scenario
 from scene import PATIENCE, SPEED
+from targets import TARGETS
 from world import World, a_world
 
+LONGEST: Final = 600.0
+"""Seconds of a run."""
 Trouble = Callable[[World], Coroutine[Any, Any, None]]
 """What else goes wrong meanwhile; cancelled when the calls have ended."""
 
@@ -50,32 +55,42 @@ async def under_fire(
     patience: float = PATIENCE,
 ) -> Outcome:
     """Run it: calls of these kinds in turn, within what supervisors bear."""
-    gave_up = _gave_up()
+    plan = a_plan(kills, kills_per_second)
     async with a_world(folder, speed=speed) as world:
         mixture = Mixture(world, calls, rate=placed_per_second, seed=seed, kinds=kinds, patience=patience)
-        killer = Killer(world.node, lambda: mixture.up, kills=kills, rate=kills_per_second, seed=seed)
-        beside = [asyncio.create_task(killer.run())]
-        if trouble is not None:
-            beside.append(asyncio.create_task(trouble(world)))
-        try:
+        async with chaos(world.node, plan, seed=seed) as run, _beside(trouble, world):
             await mixture.run()
-        finally:
-            for task in beside:
-                task.cancel()
-            results = await asyncio.gather(*beside, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
         await mixture.check()
         await world.is_whole()
         await world.is_quiet(patience)
         world.nothing_broke()
-        assert _gave_up() == gave_up, "a supervisor that all calls share gave up"
         # What a call loses only when its executor and its actor die together at its very end.
         assert mixture.unfinished <= max(2, calls // 20), f"{mixture.unfinished} messages were left unfinished"
-        return Outcome(killer.killed, mixture.most_up, mixture.unfinished)
+        return Outcome(Counter(hit.group for hit in run.report.hits), mixture.most_up, mixture.unfinished)
 
 
-def _gave_up() -> int:
-    """How often supervisors with a name have given up: all but those of single calls and accounts."""
-    return statistics().gave_up["supervisor"]
+def a_plan(kills: int, rate: float) -> Plan:
+    """All kinds of processes on a call's path, in turn by chance. Only what each call has of its own may give up."""
+    return Plan(
+        (Attack(among=tuple(target.pick for target in TARGETS), rate=rate, count=kills),),
+        "calls under fire",
+        duration=LONGEST,
+        guard=Guard(at_once=kills),
+        invariants=Invariants(returned_within=PATIENCE, may_give_up=(Supervisor.__qualname__,), settle=PATIENCE),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _beside(trouble: Trouble | None, world: World) -> AsyncIterator[None]:
+    """What else goes wrong meanwhile, until the block's end."""
+    if trouble is None:
+        yield
+        return
+    task = asyncio.create_task(trouble(world))
+    try:
+        yield
+    finally:
+        task.cancel()
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+    if isinstance(result, Exception):
+        raise result

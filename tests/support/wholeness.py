@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mirliton.actors.account import ACCOUNTS_SUPERVISOR
 from mirliton.actors.switching import CALLS
 from mirliton.runtime import Address, CallError, Name, Node, Pid
+from mirliton.runtime.testing import unsettled
 from mirliton.supervisors import ChildSpec, Supervisor, Tree, which_children
 from mirliton.whapps.callflow.listener import EXECUTORS
 
@@ -63,27 +64,11 @@ def left_over(node: Node, before: Footprint) -> list[str]:
             complaints.append(f"{now.processes[kind]} processes {kind}, there were {before.processes[kind]}")
     if now.tasks != before.tasks:
         complaints.append(f"{now.tasks} tasks, there were {before.tasks}")
-    if len(node.calls):
-        complaints.append(f"{len(node.calls)} calls between processes are still under way")
-    names = sum(len(cell.names or ()) for cell in node.processes())
-    if len(node.registry) != names:
-        complaints.append(f"{len(node.registry)} names are registered, living processes hold {names}")
-    # Every deadline belongs to a living process, or to a name that is kept for a while for a successor.
-    owned = sum(len(cell.timers or ()) for cell in node.processes()) + len(node.registry.parked())
-    if len(node.timers) != owned:
-        complaints.append(f"{len(node.timers)} timers are set, {owned} of them belong to somebody")
     # An account that died with its supervisor is started again when a call needs it; until then its mail waits.
     parked = {name: count for name, count in node.registry.parked().items() if name.kind != "account"}
     if waiting := {str(name): count for name, count in parked.items() if count}:
         complaints.append(f"mail waits for nobody: {waiting}")
-    for cell in node.processes():
-        if len(cell):
-            complaints.append(f"{cell.label} has {len(cell)} messages waiting")
-        if cell.calls or cell.callers:
-            complaints.append(f"{cell.label} waits for {len(cell.calls or ())} calls, {len(cell.callers or ())} for it")
-        if any(not peer.alive for peer in cell.links or ()):
-            complaints.append(f"{cell.label} is linked to the dead")
-    return complaints
+    return complaints + unsettled(node)
 
 
 def _kinds(node: Node) -> Iterator[str]:

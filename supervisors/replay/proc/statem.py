@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from typing import Any
 
 from mirliton.runtime import IGNORE, Call, Enter, Exit, ExitSignal, From, GenStatem, NextState, Stop
@@ -144,7 +144,7 @@ class Machine(GenStatem):
             raise
         return self._later(result) if inspect.isawaitable(result) else result
 
-    async def _later(self, result: Coroutine[Any, Any, Any]) -> Any:
+    async def _later(self, result: Awaitable[Any]) -> Any:
         try:
             return await result
         except (ErlangError, Exit):

@@ -1,154 +1,46 @@
-"""A node supervisor in a process of its own, seen as an operator sees it: its log, its output, its exit status."""
+"""A node supervisor in a process of its own: world.py."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import re
-import select
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-PATIENCE = 30.0
-_FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
+import supervised
 
-
-class Supervised:
-    """The running world.py. Every wait ends after PATIENCE seconds with what was seen until then."""
-
-    def __init__(self, settings: dict[str, Any], stdin: int) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent / "world.py"), json.dumps(settings)],
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        self._streams = {self.process.stdout.fileno(): "out", self.process.stderr.fileno(): "log"}
-        self._partial = {"out": b"", "log": b""}
-        self._unread: dict[str, list[str]] = {"out": [], "log": []}
-        self.seen: list[str] = []
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    def event(self, event: str, **facts: str) -> dict[str, str]:
-        """The next log line of that event and those facts; lines before it are passed over."""
-        wanted = {"event": event, **facts}
-        return self._next("log", lambda line: _matching(line, wanted), f"a log line with {wanted}")
-
-    def line(self, start: str, *, stream: str = "out") -> str:
-        """The next line that starts so: of the programs' output, or of stderr (`stream` "log")."""
-        return self._next(stream, lambda line: line if line.startswith(start) else None, f"a line {start!r}")
-
-    def signal(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def exit_status(self) -> int:
-        """Wait for the end, reading what is said until then."""
-        deadline = time.monotonic() + PATIENCE
-        while self._streams and self._read(deadline):
-            pass
-        return self.process.wait(max(0.1, deadline - time.monotonic()))
-
-    def read_for(self, seconds: float) -> None:
-        """Take what is said within so long."""
-        deadline = time.monotonic() + seconds
-        while self._read(deadline):
-            pass
-
-    def stop_reading_the_log(self) -> None:
-        """Close this end of its stderr."""
-        assert self.process.stderr is not None
-        del self._streams[self.process.stderr.fileno()]
-        self.process.stderr.close()
-
-    def log_has(self, event: str, **facts: str) -> bool:
-        """Among all that was seen so far."""
-        return any(_matching(line, {"event": event, **facts}) for line in self.seen)
-
-    def _next(self, stream: str, look: Callable[[str], Any], what: str) -> Any:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            lines = self._unread[stream]
-            while lines:
-                found = look(lines.pop(0))
-                if found is not None:
-                    return found
-            if not self._read(deadline):
-                raise AssertionError(f"no {what} within {PATIENCE} s; seen:\n" + "\n".join(self.seen))
-
-    def _read(self, deadline: float) -> bool:
-        """False when the time is over or nothing more can come."""
-        ready, _, _ = select.select(list(self._streams), [], [], max(0.0, deadline - time.monotonic()))
-        for fd in ready:
-            stream = self._streams[fd]
-            data = os.read(fd, 65536)
-            if not data:
-                del self._streams[fd]
-            *lines, self._partial[stream] = (self._partial[stream] + data).split(b"\n")
-            for line in lines:
-                text = line.decode()
-                self._unread[stream].append(text)
-                self.seen.append(text)
-        return bool(ready)
-
-    def close(self) -> None:
-        for pid in [*children_of(self.pid), self.pid] if self.process.poll() is None else []:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait(PATIENCE)
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        self.process.stdout.close()
-        self.process.stderr.close()
-
-
-def _matching(line: str, wanted: dict[str, str]) -> dict[str, str] | None:
-    facts = {name: value.strip('"') for name, value in _FIELD.findall(line)}
-    return facts if all(facts.get(name) == value for name, value in wanted.items()) else None
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-@contextlib.contextmanager
-def _watching_end(pid: int) -> Iterator[Callable[[], bool]]:
-    pidfd = os.pidfd_open(pid)
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    try:
-        yield lambda: bool(poll.poll(PATIENCE * 1000))
-    finally:
-        os.close(pidfd)
+WORLD = Path(__file__).parent / "world.py"
 
 
 @pytest.fixture
 def watching_end() -> Callable[[int], contextlib.AbstractContextManager[Callable[[], bool]]]:
     """`with watching_end(pid) as ended:` then `ended()` waits until that very process has ended."""
-    return _watching_end
+    return supervised.watching_end
 
 
 @pytest.fixture
-def supervise() -> Iterator[Callable[..., Supervised]]:
-    """Start world.py: `supervise({"name": "a", "main": "world:node"}, intensity=3)`; it is ended with the test."""
+def supervise() -> Iterator[Callable[..., supervised.Supervised]]:
+    """Start world.py: `supervise({"name": "a", "main": "world:node"}, intensity=3)`; it is ended with the test.
+
+    `environment` is added to its own.
+    """
     with contextlib.ExitStack() as stack:
 
-        def start(*programs: dict[str, Any], stdin: int = subprocess.DEVNULL, **settings: Any) -> Supervised:
-            supervised = Supervised({"programs": programs, **settings}, stdin)
-            stack.callback(supervised.close)
-            return supervised
+        def start(
+            *programs: dict[str, Any],
+            stdin: int = subprocess.DEVNULL,
+            environment: Mapping[str, str] | None = None,
+            **settings: Any,
+        ) -> supervised.Supervised:
+            command = [sys.executable, str(WORLD), json.dumps({"programs": programs, **settings})]
+            parent = supervised.Supervised(command, stdin=stdin, env={**os.environ, **(environment or {})})
+            stack.callback(parent.close)
+            return parent
 
         yield start

@@ -92,5 +92,5 @@ async def test_a_node_supervisor_that_gave_up_is_told(field: ProgramField) -> No
 async def test_who_carries_the_plan_out_is_no_target() -> None:
     field = ProgramField(parent_of(os.getpid()))
     run = ChaosRun(field, plan(names=["*"]), seed=1)
-    spared = run.preview()["groups"][0]["spared"]
+    spared = (await run.preview())["groups"][0]["spared"]
     assert spared[field.name_of(os.getpid())] == "the run is steered by it"

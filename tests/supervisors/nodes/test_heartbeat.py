@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from mirliton.supervisors.node_heartbeat import Heartbeat
+from mirliton.supervisors.node_heartbeat import DRAIN, DRAINED, TAKES_DRAIN, Heartbeat
 
 
 @pytest.fixture
@@ -104,3 +104,31 @@ async def test_without_a_parent_every_notice_goes_nowhere():
     heartbeat.start()
     heartbeat.ready(freeze=False)
     heartbeat.leaving()
+
+
+async def test_a_drain_request_is_passed_on_and_the_end_of_the_parent_is_no_request(pipe):
+    read_end, write_end = pipe
+    requests, parent_end = _pipe()
+    try:
+        heartbeat = Heartbeat(write_end, 60.0, program="a", requests=requests)
+        asked = asyncio.Queue()
+        heartbeat.on_drain(lambda: asked.put_nowait("drain"))
+        assert _heard(read_end) == TAKES_DRAIN
+        os.write(parent_end, DRAIN)
+        assert await asyncio.wait_for(asked.get(), 10.0) == "drain"
+        heartbeat.drained()
+        assert _heard(read_end) == DRAINED
+        os.close(parent_end)
+        for _ in range(3):  # the loop looks at the closed pipe, and then no more
+            await asyncio.sleep(0)
+        assert asked.empty()
+        assert not asyncio.get_running_loop().remove_reader(requests)
+    finally:
+        os.close(requests)
+
+
+async def test_without_a_parent_nobody_asks_for_a_drain():
+    heartbeat = Heartbeat.unwatched("a")
+    heartbeat.on_drain(lambda: pytest.fail("nobody asked"))
+    heartbeat.drained()
+    assert not heartbeat.watched

@@ -4,11 +4,13 @@ import math
 
 import pytest
 
+from mirliton.supervisors.backoff import Backoff
 from mirliton.supervisors.errors import InvalidFlags
 from mirliton.supervisors.node_errors import NodeSupervisorError, ProgramError
 from mirliton.supervisors.node_policy import Ending, judge
 from mirliton.supervisors.node_stacks import KEPT, save_stacks
 from mirliton.supervisors.node_supervisor import NodeSupervisor
+from mirliton.supervisors.program_limits import Memory, RestartLimits
 from mirliton.supervisors.programs import Program
 
 GOOD = {"name": "a", "main": "package.module:main"}
@@ -44,6 +46,17 @@ GOOD = {"name": "a", "main": "package.module:main"}
         ("env", {"": "x"}),
         ("env", {"A": "b\0c"}),
         ("env", None),
+        ("after", ["a"]),
+        ("after", (1,)),
+        ("limits", 5),
+        ("memory", 5),
+        ("drain", 0),
+        ("log", "a.log"),
+        ("nice", 20),
+        ("nice", "low"),
+        ("cpus", (0,)),
+        ("cpus", frozenset({-1})),
+        ("fingerprint", None),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_by_its_name(field, value):
@@ -52,6 +65,23 @@ def test_a_value_that_cannot_be_meant_is_refused_by_its_name(field, value):
     assert caught.value.field == field
     assert caught.value.value == value or math.isnan(value)
     assert f": {field} is {value!r}; expected " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: RestartLimits(-1, 5.0), "intensity is -1"),
+        (lambda: RestartLimits(True, 5.0), "intensity is True"),
+        (lambda: RestartLimits(1, 0.0), "period is 0.0"),
+        (lambda: RestartLimits(1, math.inf), "period is inf"),
+        (lambda: RestartLimits(1, 5.0, Backoff(initial=2.0, maximum=1.0)), "backoff is Backoff"),
+        (lambda: Memory(0, 5), "restart is 0 and kill 5"),
+        (lambda: Memory(6, 5), "restart is 6 and kill 5"),
+    ],
+)
+def test_limits_that_cannot_be_meant_are_refused(make, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        make()
 
 
 def test_two_programs_may_not_share_a_name():

@@ -22,6 +22,7 @@ from pathlib import Path
 from mirliton.supervisors.backoff import Backoff
 from mirliton.supervisors.node_heartbeat import Heartbeat
 from mirliton.supervisors.node_supervisor import NodeSupervisor
+from mirliton.supervisors.program_limits import MIB, Memory, RestartLimits
 from mirliton.supervisors.programs import Program
 
 FAR_AWAY = 3600.0
@@ -52,7 +53,7 @@ def hold_the_loop() -> None:
 
 
 def say(*words: object) -> None:
-    print(*words, flush=True)
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())  # whole: several processes write to one pipe
 
 
 def deaf(heartbeat: Heartbeat) -> None:
@@ -124,26 +125,79 @@ def with_helper(heartbeat: Heartbeat) -> int:
     return node(heartbeat)
 
 
+def fails(heartbeat: Heartbeat, times: int) -> int:
+    """Does not come up so many times, and then it does."""
+    return 1 if heartbeat.incarnation <= times else node(heartbeat)
+
+
+def only_once(heartbeat: Heartbeat) -> int:
+    """Comes up the first time, and never again."""
+    return node(heartbeat) if heartbeat.incarnation == 1 else 1
+
+
+def grows(heartbeat: Heartbeat, size: int) -> int:
+    """Its first incarnation takes so many MB; the later ones are modest."""
+    hoard = bytearray(size * 2**20) if heartbeat.incarnation == 1 else bytearray()
+    hoard[:: resource.getpagesize()] = b"x" * len(hoard[:: resource.getpagesize()])  # touched, or it is not there
+    return node(heartbeat, str(len(hoard)))
+
+
+def drains(heartbeat: Heartbeat) -> int:
+    """When asked to drain it says so, and is done at SIGUSR1."""
+    return asyncio.run(_serve_and_drain(heartbeat))
+
+
+async def _serve_and_drain(heartbeat: Heartbeat) -> int:
+    heartbeat.on_drain(lambda: say(f"{heartbeat.program} drains"))
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    loop.add_signal_handler(signal.SIGUSR1, heartbeat.drained)
+    loop.add_signal_handler(signal.SIGUSR2, hold_the_loop)
+    heartbeat.start()
+    heartbeat.ready()
+    await ended.wait()
+    say(f"{heartbeat.program} down")
+    return 0
+
+
 def shows_itself(heartbeat: Heartbeat) -> int:
     say("signals", *(signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)))
     say("masked", sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())))
     say("wakeup", signal.set_wakeup_fd(-1))
     say("stdin", Path("/proc/self/fd/0").readlink())
     say("colour", os.environ.get("COLOUR"))
+    say("systemd", os.environ.get("NOTIFY_SOCKET"), os.environ.get("WATCHDOG_USEC"))
+    say("nice", os.getpriority(os.PRIO_PROCESS, 0))
+    say("cpus", *sorted(os.sched_getaffinity(0)))
     say("comm", Path("/proc/self/comm").read_text().strip())
     return node(heartbeat)
 
 
 def _build(settings: dict) -> NodeSupervisor:
-    programs = [Program(**{**entry, "args": tuple(entry.get("args", ()))}) for entry in settings["programs"]]
     return NodeSupervisor(
-        programs,
+        [_program(entry) for entry in settings["programs"]],
         intensity=settings.get("intensity", 5),
         period=settings.get("period", 30.0),
         backoff=Backoff(initial=0.01, maximum=0.05, calm=30.0),
         preload=settings.get("preload", ()),
         stacks=Path(settings["stacks"]) if "stacks" in settings else None,
+        control=Path(settings["control"]) if "control" in settings else None,
+        reopen=(lambda: say("reopened")) if settings.get("reopen") else None,
     )
+
+
+def _program(entry: dict) -> Program:
+    fields = {**entry, "args": tuple(entry.get("args", ())), "cpus": frozenset(entry.get("cpus", ()))}
+    for name, kind in (("after", tuple), ("log", Path)):
+        if name in fields:
+            fields[name] = kind(fields[name])
+    if "limits" in fields:
+        intensity, period, initial, maximum = fields["limits"]
+        fields["limits"] = RestartLimits(intensity, period, Backoff(initial=initial, maximum=maximum, calm=30.0))
+    if "memory" in fields:
+        fields["memory"] = Memory(*(bound * MIB for bound in fields["memory"]))
+    return Program(**fields)
 
 
 def main() -> int:
