@@ -8,13 +8,7 @@ from mirliton.actors.kapi._family import kapi
 from mirliton.actors.kapi.wire import Anything, Gregorian, Number, Vars
 
 
-@kapi(
-    "cdr.report",
-    category="cdr",
-    name="report",
-    exchange="cdr",
-    key="cdr.report.{account_id}.{call_id}",
-)
+@kapi("cdr.report", "cdr", "cdr", "cdr.report.{account_id}.{call_id}")
 class CdrReport:
     """One leg, from beginning to end; there is one per leg."""
 

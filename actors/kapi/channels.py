@@ -14,13 +14,7 @@ from mirliton.actors.kapi.routing import needed, segment
 from mirliton.actors.kapi.wire import Anything, Flag, Vars
 
 
-@kapi(
-    "call.channel_status_req",
-    category="call_event",
-    name="channel_status_req",
-    exchange="callevt",
-    key="call.status_req.{call_id}",
-)
+@kapi("call.channel_status_req", "call_event", "callevt", "call.status_req.{call_id}")
 class ChannelStatusReq:
     """Is this leg alive, and where?"""
 
@@ -29,7 +23,12 @@ class ChannelStatusReq:
     """True: only the node that has the leg answers."""
 
 
-@kapi("call.channel_status_resp", category="call_event", name="channel_status_resp", exchange="targeted")
+@kapi("channels.channel_status_req", "channel", "channels", "query.status")
+class ProxyChannelStatusReq(ChannelStatusReq):
+    """The same, as the SIP proxy asks it, to pick up a call."""
+
+
+@kapi("call.channel_status_resp", "call_event")
 class ChannelStatusResp:
     """The leg is `active`, or its switch cannot be reached (`tmpdown`), or nobody here knows it (`terminated`)."""
 
@@ -48,20 +47,14 @@ class ChannelStatusResp:
     username: str | None = None
 
 
-@kapi(
-    "call.query_auth_id_req",
-    category="call_event",
-    name="query_auth_id_req",
-    exchange="callevt",
-    key="call.status_req.{auth_id}",
-)
+@kapi("call.query_auth_id_req", "call_event", "callevt", "call.status_req.{auth_id}")
 class QueryAuthIdReq:
     """Which channels has this device?"""
 
     auth_id: str
 
 
-@kapi("call.query_auth_id_resp", category="call_event", name="query_auth_id_resp", exchange="targeted")
+@kapi("call.query_auth_id_resp", "call_event")
 class QueryAuthIdResp:
     """The device's channels."""
 
@@ -77,13 +70,7 @@ def _user_channels_key(request: QueryUserChannelsReq) -> str:
     return f"call.status_req.{segment(username + ':' + needed(request, 'realm'))}"
 
 
-@kapi(
-    "call.query_user_channels_req",
-    category="call_event",
-    name="query_user_channels_req",
-    exchange="callevt",
-    key=_user_channels_key,
-)
+@kapi("call.query_user_channels_req", "call_event", "callevt", _user_channels_key, binding="call.status_req.*")
 class QueryUserChannelsReq:
     """Which channels have these users of a realm, or these devices?"""
 
@@ -94,20 +81,14 @@ class QueryUserChannelsReq:
     active_only: bool | None = None
 
 
-@kapi("call.query_user_channels_resp", category="call_event", name="query_user_channels_resp", exchange="targeted")
+@kapi("call.query_user_channels_resp", "call_event")
 class QueryUserChannelsResp:
     """Their channels."""
 
     channels: tuple[Vars, ...] = ()
 
 
-@kapi(
-    "call.query_account_channels_req",
-    category="call_event",
-    name="query_account_channels_req",
-    exchange="callevt",
-    key="call.status_req.{account_id}",
-)
+@kapi("call.query_account_channels_req", "call_event", "callevt", "call.status_req.{account_id}")
 class QueryAccountChannelsReq:
     """Which channels has this account?"""
 
@@ -117,25 +98,14 @@ class QueryAccountChannelsReq:
     active_only: bool | None = None
 
 
-@kapi(
-    "call.query_account_channels_resp",
-    category="call_event",
-    name="query_account_channels_resp",
-    exchange="targeted",
-)
+@kapi("call.query_account_channels_resp", "call_event")
 class QueryAccountChannelsResp:
     """The account's channels."""
 
     channels: tuple[Vars, ...] = ()
 
 
-@kapi(
-    "call.query_channels_req",
-    category="call_event",
-    name="query_channels_req",
-    exchange="callevt",
-    key="call.status_req.channels",
-)
+@kapi("call.query_channels_req", "call_event", "callevt", "call.status_req.channels")
 class QueryChannelsReq:
     """Which channels are there at all?"""
 
@@ -146,7 +116,7 @@ class QueryChannelsReq:
     active_only: bool | None = None
 
 
-@kapi("call.query_channels_resp", category="call_event", name="query_channels_resp", exchange="targeted")
+@kapi("call.query_channels_resp", "call_event")
 class QueryChannelsResp:
     """Channels by call-id."""
 

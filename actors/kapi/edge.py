@@ -15,8 +15,8 @@ from mirliton.actors.kapi._family import Definition, definition_for, definition_
 from mirliton.actors.kapi.envelope import SHAPE as ENVELOPE
 from mirliton.actors.kapi.envelope import Envelope
 from mirliton.actors.kapi.errors import DestinationNeeded, InvalidMessage, UnknownMessage
-from mirliton.actors.kapi.routing import Publication, filled
-from mirliton.actors.kapi.wire import Edge, is_text
+from mirliton.actors.kapi.passage import Edge, is_text
+from mirliton.actors.kapi.routing import Publication, bindable, filled
 from mirliton.runtime import Name, Pid
 
 
@@ -56,11 +56,19 @@ def to_headers(
     return outside | inside | definition.fixed
 
 
-def from_headers(headers: Mapping[str, Any]) -> object:
-    """The message in a JSON object. Raises UnknownMessage or InvalidMessage; both are counted."""
+def from_headers(headers: Mapping[str, Any], exchange: str | None = None) -> object:
+    """The message in a JSON object; see `read`, which gives its envelope too."""
+    return read(headers, exchange)[0]
+
+
+def read(headers: Mapping[str, Any], exchange: str | None = None) -> tuple[object, Envelope]:
+    """The message in a JSON object, which came by `exchange` (it decides where two messages have one event).
+
+    Raises UnknownMessage or InvalidMessage; both are counted.
+    """
     edge = Edge(inherited=headers if isinstance(headers, Mapping) else None)
     try:
-        definition = _definition_in(headers, edge)
+        definition, envelope = _opened(headers, edge, exchange)
     except (UnknownMessage, InvalidMessage):
         COUNTS.refused[UNKNOWN] += 1
         raise
@@ -72,7 +80,7 @@ def from_headers(headers: Mapping[str, Any]) -> object:
     dropped = edge.dropped + len(headers.keys() - definition.listed - ENVELOPE.headers)
     if dropped:
         COUNTS.dropped_headers[definition.tag] += dropped
-    return definition.cls(**found)
+    return definition.cls(**found), Envelope(**envelope)
 
 
 def envelope_of(headers: Mapping[str, Any]) -> Envelope:
@@ -85,7 +93,7 @@ def envelope_of(headers: Mapping[str, Any]) -> Envelope:
 
 
 def publication_of(message: object, to: str | None = None) -> Publication:
-    """Where to publish a message; `to` is the receiver's queue where the exchange is direct.
+    """Where to publish a message; `to` is the receiver's queue, or the routing key where the message has none.
 
     Raises DestinationNeeded without it, and NoRoutingKey when a field that the key is made of is empty.
     """
@@ -97,16 +105,29 @@ def publication_of(message: object, to: str | None = None) -> Publication:
     return Publication(definition.exchange, to)
 
 
-def _definition_in(headers: Mapping[str, Any], edge: Edge) -> Definition:
+def bindings_of(message: type, **known: str) -> tuple[Publication, ...]:
+    """What to bind to get all messages of a class, or those whose fields are `known`: `realm="acme.test"`.
+
+    Where the routing key is computed, or has no such field, all are got.
+    """
+    definition = definition_of(message)
+    if known and isinstance(definition.key, str):
+        return (Publication(definition.exchange, bindable(definition.key, **known)), *definition.bindings[1:])
+    return definition.bindings
+
+
+def _opened(headers: Mapping[str, Any], edge: Edge, exchange: str | None) -> tuple[Definition, dict[str, Any]]:
+    """The definition that a JSON object is of, and the fields of its envelope."""
     if not isinstance(headers, Mapping) or not all(map(is_text, headers)):
         edge.misfit("message", "a JSON object", headers)
         raise edge.refusal(UNKNOWN)
-    ENVELOPE.read(headers, "", edge)
+    envelope = ENVELOPE.read(headers, "", edge)
     category, name = (_event_type(headers, header, edge) for header in ("Event-Category", "Event-Name"))
     if not category or not name:
         raise edge.refusal(UNKNOWN)
     application = headers.get("Application-Name")
-    return definition_for(category, name, application if is_text(application) and application else None)
+    known = application if is_text(application) and application else None
+    return definition_for(category, name, known, headers=headers, exchange=exchange), envelope
 
 
 def _event_type(headers: Mapping[str, Any], header: str, edge: Edge) -> str:

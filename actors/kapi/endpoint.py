@@ -13,6 +13,34 @@ InviteFormat = Literal[
 ]
 """What the INVITE is addressed to, and so which of the `to_…` and `route` fields count."""
 Peer = Literal["self", "peer"]
+BLegEvent = Literal[
+    "CALL_SECURE",
+    "CALL_UPDATE",
+    "CHANNEL_ANSWER",
+    "CHANNEL_BRIDGE",
+    "CHANNEL_CREATE",
+    "CHANNEL_DESTROY",
+    "CHANNEL_EXECUTE",
+    "CHANNEL_EXECUTE_COMPLETE",
+    "CHANNEL_EXECUTE_ERROR",
+    "CHANNEL_FAX_STATUS",
+    "CHANNEL_HOLD",
+    "CHANNEL_INTERCEPTED",
+    "CHANNEL_PROGRESS_MEDIA",
+    "CHANNEL_REPLACED",
+    "CHANNEL_TRANSFEREE",
+    "CHANNEL_TRANSFEROR",
+    "CHANNEL_UNBRIDGE",
+    "CHANNEL_UNHOLD",
+    "DETECTED_TONE",
+    "DTMF",
+    "LEG_CREATED",
+    "LEG_DESTROYED",
+    "RECORD_START",
+    "RECORD_STOP",
+    "dialplan",
+]
+"""Events of the other leg that the sender wants too."""
 
 
 @part("dialplan.endpoint")

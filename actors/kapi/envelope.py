@@ -8,17 +8,18 @@ response) has a field for it, which then wins over the envelope's.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.metadata import version
 from typing import Final
 
 from mirliton.actors.kapi.shape import Shape
 from mirliton.actors.kapi.wire import Flag, ReplyTo, Required, Vars
+from mirliton.runtime import message
 
 VERSION: Final = version("mirliton")
 
 
-@dataclass(frozen=True, slots=True)
+@message("kapi.envelope")
 class Envelope:
     """The headers any message may have. One made for sending gets a fresh `msg_id` unless one is given.
 

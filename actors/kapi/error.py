@@ -8,7 +8,7 @@ from mirliton.actors.kapi._family import kapi
 from mirliton.actors.kapi.wire import Anything, Vars
 
 
-@kapi("error", category="error", name=None, exchange="targeted")
+@kapi("error", "error", name=None)
 class ErrorResponse:
     """The request named `event_name` failed, for the reason in `error_message`."""
 

@@ -3,8 +3,11 @@
 KapiError
 ├── UnknownMessage      no definition has this category and name
 ├── InvalidMessage      it has one and breaks it; lists every problem, each with its header
+├── BadBody             what arrived is no JSON, or too much
 ├── NoRoutingKey        a field that the routing key is made of is empty
-└── DestinationNeeded   the message goes to one queue, and nobody said which
+├── DestinationNeeded   the message goes to one queue, and nobody said which
+├── BadAddress          a Server-ID that leads nowhere
+└── TooManyRequests     as many requests wait for answers as may
 """
 
 from __future__ import annotations
@@ -69,3 +72,28 @@ class DestinationNeeded(KapiError):
         self.message = message
         self.exchange = exchange
         super().__init__(f"{message} goes to one queue on exchange {exchange!r}: name the queue")
+
+
+class BadBody(KapiError):
+    """What arrived is no JSON in a form that Kazoo sends, or more of it than is read."""
+
+    def __init__(self, reason: str, size: int) -> None:
+        self.reason = reason
+        self.size = size
+        super().__init__(f"a body of {size} bytes is refused: {reason}")
+
+
+class BadAddress(KapiError):
+    """A Server-ID that leads nowhere."""
+
+    def __init__(self, server_id: str) -> None:
+        self.server_id = server_id
+        super().__init__(f"{server_id[:80]!r} is neither a queue nor pid://process/queue")
+
+
+class TooManyRequests(KapiError):
+    """As many requests wait for answers as may."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"{limit} requests wait for answers: no more may")

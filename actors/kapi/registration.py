@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import Literal
 
 from mirliton.actors.kapi._family import kapi
-from mirliton.actors.kapi.routing import segment
 from mirliton.actors.kapi.wire import Anything, Flag, Number, TextSeconds, Vars
 
 
-@kapi(
-    "registration.reg_success",
-    category="directory",
-    name="reg_success",
-    exchange="registrar",
-    key="registration.success.{realm}.{username}",
-)
+@kapi("registration.reg_success", "directory", "registrar", "registration.success.{realm}.{username}")
 class RegSuccess:
     """A phone has registered, or (Status Unregistered, Expires 0) is gone."""
 
@@ -58,11 +52,7 @@ class RegSuccess:
     user_agent: str | None = None
 
 
-def _query_key(query: RegQuery) -> str:
-    return f"registration.query.{segment(query.realm or '*')}.{segment(query.username or '*')}"
-
-
-@kapi("registration.reg_query", category="directory", name="reg_query", exchange="registrar", key=_query_key)
+@kapi("registration.reg_query", "directory", "registrar", "registration.query.{realm|*}.{username|*}")
 class RegQuery:
     """Where is this phone registered? Without a username: all of the realm."""
 
@@ -73,7 +63,7 @@ class RegQuery:
     count_only: Flag | None = None
 
 
-@kapi("registration.reg_query_resp", category="directory", name="reg_query_resp", exchange="targeted")
+@kapi("registration.reg_query_resp", "directory")
 class RegQueryResp:
     """What this registrar knows."""
 
@@ -83,33 +73,46 @@ class RegQueryResp:
     """Seconds since it started; a young one may not know all yet."""
 
 
-@kapi("registration.reg_query_error", category="directory", name="reg_query_error", exchange="targeted")
+@kapi("registration.reg_query_error", "directory")
 class RegQueryError:
     """This registrar knows no such phone."""
 
     registrar_age: TextSeconds | None = None
 
 
-@kapi(
-    "registration.reg_flush",
-    category="directory",
-    name="reg_flush",
-    exchange="registrar",
-    key="registration.flush.{realm}",
-)
+@kapi("registration.reg_flush", "directory", "registrar", "registration.flush.{realm}")
 class RegFlush:
     """Forget this phone, or without a username the whole realm."""
 
     realm: str
     username: str | None = None
+    cache_only: Flag | None = None
+    """True: forget only its password, as the SIP proxy remembers it."""
 
 
-@kapi(
-    "registration.reg_sync",
-    category="directory",
-    name="reg_sync",
-    exchange="registrar",
-    key="registration.sync",
-)
+@kapi("registration.reg_sync", "directory", "registrar", "registration.sync")
 class RegSync:
     """Tell me every registration again: each comes as a RegSuccess to the asker's queue."""
+
+
+@kapi("registration.search_req", "registration", "registrar", "registration.search_req.{realm}")
+class SearchReq:
+    """Which phones does the SIP proxy know in this realm?"""
+
+    realm: str
+    username: str | None = None
+    search_type: Literal["summary", "detail", "token", "meta"] | None = None
+
+
+@kapi("registration.search_partial_resp", "registration")
+class SearchPartialResp:
+    """Some of them; more come."""
+
+    registrations: Anything = None
+
+
+@kapi("registration.search_resp", "registration")
+class SearchResp:
+    """The last of them."""
+
+    registrations: Anything = None

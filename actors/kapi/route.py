@@ -41,7 +41,7 @@ def _route_req_key(request: RouteReq) -> str:
     return f"route.req.{kind}.{segment(realm)}.{segment(user)}"
 
 
-@kapi("route.route_req", category="dialplan", name="route_req", exchange="callmgr", key=_route_req_key)
+@kapi("route.route_req", "dialplan", "callmgr", _route_req_key, binding="route.req.#")
 class RouteReq:
     """Who takes this call? Sent once per call that nobody controls yet."""
 
@@ -120,7 +120,7 @@ class Route:
     weight_location: str | None = None
 
 
-@kapi("route.route_resp", category="dialplan", name="route_resp", exchange="targeted")
+@kapi("route.route_resp", "dialplan")
 class RouteResp:
     """I take it (`park` and wait for my commands), or: refuse it (`error`), or: bridge it to these routes."""
 
@@ -144,7 +144,7 @@ class RouteResp:
     """True: take me only if nobody else answers."""
 
 
-@kapi("route.route_win", category="dialplan", name="route_win", exchange="targeted")
+@kapi("route.route_win", "dialplan")
 class RouteWin:
     """The call is yours."""
 

@@ -12,20 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from mirliton.actors.kapi.kinds import Array, Boolean, Choice, Text, Whole
+from mirliton.actors.kapi.passage import Edge, Json, Wire, is_text
 from mirliton.actors.kapi.spelling import header_of
-from mirliton.actors.kapi.wire import (
-    Array,
-    Boolean,
-    Choice,
-    Edge,
-    Header,
-    Json,
-    Mark,
-    Text,
-    Whole,
-    Wire,
-    is_text,
-)
+from mirliton.actors.kapi.wire import Header, Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +36,8 @@ class Shape:
 
     def __init__(self, cls: type, one_of: tuple[tuple[str, ...], ...] = ()) -> None:
         """`one_of` lists groups of headers of which at least one must be there."""
-        hints = get_type_hints(cls, include_extras=True)
         self.cls = cls
-        self.fields = tuple(_field(field, hints[field.name]) for field in dataclasses.fields(cls))
+        self.fields = _fields(cls)
         self.headers = frozenset(field.header for field in self.fields)
         self.one_of = one_of
         unknown = {header for group in one_of for header in group} - self.headers
@@ -67,7 +56,7 @@ class Shape:
             edge.secret = field.secret
             found[field.name] = field.wire.read(value, path + field.header, edge)
         for group in self.one_of:
-            if all(source.get(header) in (None, "") for header in group):
+            if all(source.get(header) in (None, "", {}, []) for header in group):
                 edge.problem(path + " / ".join(group), "at least one is required, all are missing")
         return found
 
@@ -120,6 +109,18 @@ def add_part(cls: type) -> Shape:
     shape = Shape(cls)
     _parts[cls] = Part(shape)
     return shape
+
+
+_known: dict[dataclasses.Field[Any], Field] = {}
+
+
+def _fields(cls: type) -> tuple[Field, ...]:
+    fields = dataclasses.fields(cls)
+    new = [field for field in fields if field not in _known]
+    if new:  # what a base class has is known: the events would have it looked up thirty times
+        hints = get_type_hints(cls, include_extras=True)
+        _known.update((field, _field(field, hints[field.name])) for field in new)
+    return tuple(_known[field] for field in fields)
 
 
 def _field(field: dataclasses.Field[Any], hint: Any) -> Field:

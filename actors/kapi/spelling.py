@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-_WORDS: Final = "AMQP AOR CID DB DID DTMF DTMFs FreeSWITCH ID IDs IP PID RPid RTP RUID SDP SIP T38 URI URL UUID"
+_WORDS: Final = (
+    "AMQP AOR API ASR CDR CID CallFlow DB DID DTMF DTMFs DataBag E164 FaxBox FreeSWITCH HTML HTTP ID IDs IP PID RPid "
+    "RTP RUID SDP SIP T38 URI URL UUID WhApps"
+)
 _SPELLED: Final = {word.lower(): word for word in _WORDS.split()}
 
 

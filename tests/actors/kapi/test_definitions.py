@@ -9,10 +9,11 @@ from mirliton.actors import kapi
 from mirliton.actors.kapi import call, dialplan
 from mirliton.actors.kapi._family import kapi as define
 from mirliton.actors.kapi.dialplan import Bridge, Endpoint, Hangup
+from mirliton.actors.kapi.passage import Edge
 from mirliton.actors.kapi.shape import Shape
 from mirliton.actors.kapi.spelling import header_of
-from mirliton.actors.kapi.wire import Edge, Header
-from mirliton.runtime import message
+from mirliton.actors.kapi.wire import Header
+from mirliton.runtime import decode, encode, message
 
 
 @pytest.mark.parametrize(
@@ -51,8 +52,10 @@ def test_a_repr_shows_what_was_said_and_no_secrets() -> None:
 
 
 def test_every_command_has_a_leg_a_place_in_the_queue_and_a_name_to_call_it_by() -> None:
-    commands = [definition for definition in kapi.definitions() if definition.exchange == "callctl"]
-    assert len(commands) == 26
+    commands = [
+        one for one in kapi.definitions() if (one.fixed.get("Event-Category"), one.exchange) == ("call", "callctl")
+    ]
+    assert len(commands) == 50
     for definition in commands:
         assert {"call_id", "insert_at", "msg_id"} <= {field.name for field in definition.shape.fields}
         assert issubclass(definition.cls, dialplan.Command)
@@ -72,16 +75,16 @@ def test_the_tag_of_a_message_begins_with_kapi() -> None:
 def test_two_messages_cannot_have_the_same_event() -> None:
     with pytest.raises(ValueError, match="have the same"):
 
-        @define("test.second_reg_sync", category="directory", name="reg_sync", exchange="targeted")
+        @define("test.reg_sync", "directory", "registrar", "registration.sync")
         class Again:
             pass
 
 
-def test_a_direct_exchange_leaves_no_room_for_a_key_and_a_topic_needs_one() -> None:
+def test_what_is_published_for_all_says_what_to_bind() -> None:
     with pytest.raises(ValueError, match="routing key"):
-        define("test.a", category="test", name="a", exchange="targeted", key="test.a")
+        define("test.a", "test", "callevt", lambda message: "test.a")
     with pytest.raises(ValueError, match="routing key"):
-        define("test.b", category="test", name="b", exchange="callevt")
+        define("test.b", "test", "callevt")
 
 
 def test_a_field_without_a_form_on_the_wire_is_refused_when_it_is_defined() -> None:
@@ -113,3 +116,42 @@ def test_at_least_one_of_a_group_is_required() -> None:
 def test_a_group_of_headers_that_no_field_has_is_refused_when_it_is_defined() -> None:
     with pytest.raises(TypeError, match="Neither"):
         Shape(Either, one_of=(("This", "Neither"),))
+
+
+def test_a_category_that_is_not_given_is_listed_by_a_field() -> None:
+    with pytest.raises(TypeError, match="Unheard has no field that lists its categories"):
+
+        @define("test.unheard", None, "callevt", "test.unheard")
+        class Unheard:
+            body: str
+
+
+def test_what_is_optional_for_several_messages_is_said_once_and_by_name() -> None:
+    alert = kapi.notifications.SystemAlert("disk", "full", to="ops@acme.test")
+    assert kapi.from_headers(kapi.to_headers(alert)) == alert
+    assert decode(encode(alert)) == alert
+    hangup = Hangup("leg", "USER_BUSY", insert_at="now", msg_id="m")
+    assert decode(encode(hangup)) == hangup
+
+
+@pytest.mark.parametrize(
+    ("cls", "known", "bindings"),
+    [
+        (kapi.registration.RegSuccess, {}, [("registrar", "registration.success.*.*")]),
+        (kapi.registration.RegSuccess, {"realm": "acme.test"}, [("registrar", "registration.success.acme%2Etest.*")]),
+        (
+            kapi.authn.AuthnReq,
+            {},
+            [("callmgr", "authn.req.*"), ("registrar", "authn.endpoint.req.*")],
+        ),
+        (kapi.route.RouteReq, {}, [("callmgr", "route.req.#")]),
+        (kapi.nodes.Advertise, {}, [("nodes", "")]),
+        (kapi.authn.AuthnResp, {}, []),
+        (kapi.rate.Resp, {}, [("callmgr", "rate.resp.broadcast")]),
+        (kapi.im.Inbound, {"event_category": "sms"}, [("im", "sms.inbound.*.*")]),
+    ],
+)
+def test_a_message_says_what_to_bind_to_get_it(
+    cls: type, known: dict[str, str], bindings: list[tuple[str, str]]
+) -> None:
+    assert list(kapi.bindings_of(cls, **known)) == bindings

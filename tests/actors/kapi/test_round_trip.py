@@ -1,46 +1,12 @@
 """A message that leaves and comes back is the same message, over Kazoo's JSON and between our own nodes."""
 
-from typing import Any
-
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from mirliton.actors import kapi
 from mirliton.runtime import decode, encode
 
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 EVENTS = [definition for definition in kapi.definitions() if issubclass(definition.cls, kapi.call.CallEvent)]
-DEFINED = [EVENTS[0], *(definition for definition in kapi.definitions() if definition not in EVENTS)]
-
-
-@pytest.mark.parametrize("definition", DEFINED, ids=lambda definition: definition.tag)
-@FEW
-@given(data=st.data())
-def test_a_message_survives_kazoos_json(definition: kapi.Definition, data: st.DataObject, samples: Any) -> None:
-    message = data.draw(samples(definition))
-    assert kapi.from_headers(orjson.loads(orjson.dumps(kapi.to_headers(message)))) == message
-
-
-@pytest.mark.parametrize("definition", DEFINED, ids=lambda definition: definition.tag)
-@FEW
-@given(data=st.data())
-def test_a_message_survives_the_way_to_another_node(
-    definition: kapi.Definition, data: st.DataObject, samples: Any
-) -> None:
-    message = data.draw(samples(definition))
-    copy = decode(encode(message))
-    assert copy == message
-    assert type(copy) is definition.cls
-
-
-@FEW
-@given(data=st.data())
-def test_what_was_read_survives_the_way_to_another_node(data: st.DataObject, samples: Any) -> None:
-    bridge = data.draw(samples(kapi.definition_of(kapi.dialplan.Bridge)))
-    read = kapi.from_headers(orjson.loads(orjson.dumps(kapi.to_headers(bridge))))
-    assert decode(encode(read)) == read
 
 
 @pytest.mark.parametrize("definition", EVENTS, ids=lambda definition: definition.tag)

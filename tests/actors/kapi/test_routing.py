@@ -78,6 +78,68 @@ def test_a_message_goes_where_kazoos_goes(message: object, exchange: str, key: s
     assert kapi.EXCHANGES[exchange] == "topic"
 
 
+LATER = [
+    (kapi.authn.AuthnReq("acme.test", "bob", "f@r", "t@r"), "callmgr", "authn.req.acme%2Etest"),
+    (kapi.presence.Subscription("sip:bob@acme.test", 60.0), "presence", "subscriptions.acme%2Etest"),
+    (kapi.omnipresence.Subscription("sip:bob@acme.test", 60.0), "omnipresence", "subscribe.acme%2Etest.bob"),
+    (kapi.presence.DialogUpdate("sip:bob@acme.test", "t", call_id="a.b"), "presence", "dialog.acme%2Etest.a%2Eb"),
+    (kapi.presence.DialogUpdate("f", "t", presence_id="bob@acme"), "presence", "dialog.acme.*"),
+    (kapi.presence.MwiUpdate(1, 0, to="sip:bob@acme"), "presence", "mwi_updates.acme.bob"),
+    (kapi.presence.MwiUnsolicitedUpdate(1, 0, to="bob@acme"), "presence", "mwi_unsolicited_updates.acme"),
+    (kapi.presence.Reset("acme", "bob"), "presence", "presence.reset.acme.bob"),
+    (kapi.im.Inbound("m.1", "hi", "a", "b", "sms", route_type="onnet"), "im", "sms.inbound.onnet.m%2E1"),
+    (kapi.conf.DocUpdate("id", "db", "doc_edited", type="user"), "configuration", "doc_edited.db.user.id"),
+    (kapi.metaflow.Bind(call={"Call-ID": "c", "Account-ID": "a"}), "metaflow", "metaflow.bind.a.c"),
+    (kapi.metaflow.Bind(call_id="c"), "metaflow", "metaflow.bind.*.c"),
+    (kapi.callflow.ActionExecute("c", {}, {"module": "menu"}), "kapps", "callflow.action.menu"),
+    (kapi.pivot.PivotReq({"From": "bob@acme"}, "http://x"), "callmgr", "pivot.req.acme"),
+    (kapi.konami.Transferred("b", "t", {"Call-ID": "c"}), "kapps", "konami.transferred.c"),
+    (kapi.acdc_agent.Login("a", "g"), "kapps", "acdc.agent.action.login.a.g"),
+    (kapi.acdc_agent.StatsReq("a"), "kapps", "acdc.agent.stats_req.a"),
+    (kapi.acdc_agent.StatsReq("a", "g"), "kapps", "acdc.agent.stats_req.a.g"),
+    (kapi.acdc_stats.CurrentCallsReq("a"), "kapps", "acdc_stats.query_call.a.all"),
+    (kapi.acdc_queue.MemberCallCancel("c", "a", "q"), "callmgr", "acdc.member.call_result.a.q.c"),
+    (kapi.conference.Lock("room"), "conference", "conference.command.room"),
+    (
+        kapi.conference.Event("add-member", "room", "i", custom_channel_vars={"Account-ID": "a"}),
+        "conference",
+        "conference.event.add-member.a.room.*",
+    ),
+    (kapi.notifications.LowBalance("a", 1), "notifications", "notifications.account.low_balance"),
+    (kapi.nodes.Advertise(10.0), "nodes", ""),
+    (kapi.frontier.Req("acme", "acl"), "frontier", "sbc_config"),
+    (kapi.asr.Req("e", "a", "p", "c", "q"), "callctl", "asr.req"),
+]
+
+
+@pytest.mark.parametrize(("message", "exchange", "key"), LATER, ids=lambda value: type(value).__qualname__)
+def test_the_other_families_go_where_kazoos_go(message: object, exchange: str, key: str) -> None:
+    assert kapi.publication_of(message) == (exchange, key)
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (kapi.presence.Subscription("bob", 60.0), "user"),
+        (kapi.presence.Update("", "early"), "presence_id"),
+        (kapi.metaflow.Bind(call={"Call-ID": 7}), "call_id"),
+        (kapi.callflow.ActionExecute("c", {}, ["menu"]), "data.module"),
+        (kapi.pivot.PivotReq({"From": ["bob"]}, "http://x"), "call.From"),
+        (kapi.konami.Transferred("b", "t", {}), "call.Call-ID"),
+    ],
+)
+def test_what_a_key_is_cut_from_must_be_there(message: object, field: str) -> None:
+    with pytest.raises(kapi.NoRoutingKey) as caught:
+        kapi.publication_of(message)
+    assert caught.value.field == field
+
+
+def test_where_the_message_has_no_key_the_publisher_gives_one() -> None:
+    assert kapi.publication_of(kapi.delegate.Job({}), to="delegate.pivot.key") == ("kapps", "delegate.pivot.key")
+    with pytest.raises(kapi.DestinationNeeded):
+        kapi.publication_of(kapi.leader.Req())
+
+
 @pytest.mark.parametrize(
     ("message", "exchange"),
     [
