@@ -13,9 +13,15 @@ views.py        a view, declared once as data          expressions.py  the langu
 design*.py      the views of Kazoo's databases          maps.py         a declaration as a function
 queries.py      what may be asked of a view             collation.py    CouchDB's key order as bytes
 
+checks.py       what every backend refuses
 sqlite.py       the embedded backend (SqliteStore); its parts are sqlite_*.py and work.py (threads and deadlines)
+couch.py        the backend for production (CouchStore); its parts are couch_*.py, and beside them
+couch_changes.py    following what changes in a database    couch_conflicts.py  settling contradicting revisions
+moving.py       copies, exports and imports
 """
 
+from mirliton.actors.store.couch import CouchStatistics, CouchStore
+from mirliton.actors.store.couch_address import CouchAddress, CouchTuning
 from mirliton.actors.store.documents import Document
 from mirliton.actors.store.errors import (
     AttachmentNotFound,
@@ -27,10 +33,13 @@ from mirliton.actors.store.errors import (
     InvalidName,
     NotFound,
     Refused,
+    StoreAway,
     StoreClosed,
     StoreDamaged,
+    StoreDenied,
     StoreError,
     StoreFull,
+    StoreInterrupted,
     StoreOverloaded,
     StoreTimeout,
     StoreUnavailable,
@@ -42,7 +51,7 @@ from mirliton.actors.store.months import Months
 from mirliton.actors.store.names import Month
 from mirliton.actors.store.sqlite import SqliteStore
 from mirliton.actors.store.sqlite_threads import Statistics, Tuning
-from mirliton.actors.store.updates import update
+from mirliton.actors.store.updates import save_over, update
 from mirliton.actors.store.values import Limits
 from mirliton.actors.store.views import Emit, View
 
@@ -53,6 +62,10 @@ __all__ = [
     "BadQuery",
     "BulkRow",
     "Conflict",
+    "CouchAddress",
+    "CouchStatistics",
+    "CouchStore",
+    "CouchTuning",
     "DatabaseNotFound",
     "Document",
     "DocumentNotFound",
@@ -68,10 +81,13 @@ __all__ = [
     "SqliteStore",
     "Statistics",
     "Store",
+    "StoreAway",
     "StoreClosed",
     "StoreDamaged",
+    "StoreDenied",
     "StoreError",
     "StoreFull",
+    "StoreInterrupted",
     "StoreOverloaded",
     "StoreTimeout",
     "StoreUnavailable",
@@ -81,5 +97,6 @@ __all__ = [
     "ViewNotFound",
     "ViewResult",
     "opened",
+    "save_over",
     "update",
 ]

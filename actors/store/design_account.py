@@ -205,6 +205,7 @@ USERS = (
     _view("users/list_by_username", Emit(types=("user",), where=(Field("username"),), key=Field("username"))),
     _view("users/list_by_email", Emit(types=("user",), where=(Field("email"),), key=Lower(Field("email")))),
     _login("users/creds_by_md5", "pvt_md5_auth"),
+    _view("users/list_by_hotdesk_id", Emit(types=("user",), where=(Field("hotdesk.id"),), key=Field("hotdesk.id"))),
     _login("users/creds_by_sha", "pvt_sha1_auth"),
 )
 
@@ -213,6 +214,9 @@ _GROUP_FEATURES = Labels(
 )
 
 LISTINGS = (
+    _view("directories/users_listing", Emit(types=("user",), each=Field("directories"), key=Each())),
+    _view("parking/parked_call", Emit(types=("parked_call",), key=Field("slot.Call-ID"))),
+    _view("lists/entries", Emit(types=("list_entry",), key=Field("list_id"))),
     _view(
         "menus/crossbar_listing",
         Emit(types=("menu",), key=ID, value=members("name", id=ID, flags=FLAGS)),

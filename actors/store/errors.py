@@ -3,10 +3,13 @@
     StoreError
     ├── StoreUnavailable        the store cannot do it now; the same call may succeed later
     │   ├── StoreFull           no room on the disk, or the configured quota is used up
+    │   ├── StoreAway           no host of it can be reached; nothing was done
     │   ├── StoreClosed         not opened yet, or closed
     │   ├── StoreOverloaded     its queue is at the bound; nothing was done
-    │   └── StoreTimeout        the deadline passed; says whether the effect is out of the question
+    │   ├── StoreTimeout        the deadline passed; says whether the effect is out of the question
+    │   └── StoreInterrupted    the server was asked and gave no usable answer; a write may or may not be there
     ├── StoreDamaged            what lies under the path is not, or no longer, a usable store
+    ├── StoreDenied             the server does not let us: credentials or rights
     ├── NotFound
     │   ├── DatabaseNotFound
     │   ├── DocumentNotFound    never existed, or deleted
@@ -44,6 +47,15 @@ class StoreFull(StoreUnavailable):
     """There is no room for the write; nothing of it was kept."""
 
 
+class StoreAway(StoreUnavailable):
+    """No host can be reached; nothing was done. `hosts` says of each why; unlike `reason` it is for operators only."""
+
+    def __init__(self, path: str, reason: str, hosts: str) -> None:
+        super().__init__(path, reason)
+        self.args = (f"{self} ({hosts})",)
+        self.hosts = hosts
+
+
 class StoreClosed(StoreUnavailable):
     """The store has not been opened, or has been closed."""
 
@@ -72,6 +84,29 @@ class StoreTimeout(StoreUnavailable):
         self.operation = operation
         self.seconds = seconds
         self.outcome = outcome
+
+
+class StoreInterrupted(StoreUnavailable):
+    """The server was asked for `operation`, and the connection broke or the answer was no answer (`detail` says).
+
+    `outcome` is always "unknown": a write may or may not be there, and reading the document's revision tells.
+    """
+
+    def __init__(self, path: str, operation: str, detail: str) -> None:
+        super().__init__(path, f"{operation} was sent and not answered: {detail} (outcome: unknown)")
+        self.operation = operation
+        self.detail = detail
+        self.outcome = "unknown"
+
+
+class StoreDenied(StoreError):
+    """The server at `path` refuses `operation` to the user we come as; `reason` is its own. Trying again is no use."""
+
+    def __init__(self, path: str, operation: str, reason: str) -> None:
+        super().__init__(f"the store {path} refuses {operation}: {reason}")
+        self.path = path
+        self.operation = operation
+        self.reason = reason
 
 
 class StoreDamaged(StoreError):

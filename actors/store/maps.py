@@ -81,7 +81,19 @@ def _emitter(emit: Emit) -> Callable[[Document], Iterator[Mapped]]:
 
 def _elements(value: Any) -> Iterable[Any]:
     """An array's elements, an object's member names; nothing else can be iterated over."""
-    return value if isinstance(value, list | dict) else ()
+    if isinstance(value, dict):
+        return ordered(value)
+    return value if isinstance(value, list) else ()
+
+
+def ordered(members: dict[str, Any]) -> list[str]:
+    """An object's member names as JavaScript lists them: first those that could be array indexes, by number."""
+    indexes = sorted((name for name in members if _INDEX.fullmatch(name) and int(name) < _NO_INDEX), key=int)
+    return [*indexes, *(name for name in members if name not in indexes)] if indexes else list(members)
+
+
+_INDEX = re.compile("0|[1-9][0-9]{0,9}")
+_NO_INDEX = 2**32 - 1
 
 
 def truthy(value: Any) -> bool:
@@ -274,7 +286,7 @@ def _(expression: e.EnabledIn) -> Evaluate:
         members = inner(doc, element)
         if not isinstance(members, dict):
             return []
-        return [name for name, member in members.items() if truthy(_at(member, ["enabled"]))]
+        return [name for name in ordered(members) if truthy(_at(members[name], ["enabled"]))]
 
     return evaluate
 
@@ -295,7 +307,7 @@ def _(expression: e.FlowModules) -> Evaluate:
                 modules[module] = None
             children = node.get("children")
             if isinstance(children, dict):
-                waiting.extend(reversed(children.values()))
+                waiting.extend(children[name] for name in reversed(ordered(children)))
         return list(modules)
 
     return evaluate

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from mirliton.actors.store.couch import CouchStore
 from mirliton.actors.store.server import STORE, StoreServer
 from mirliton.runtime import Node
-from mirliton.runtime.families import counter
+from mirliton.runtime.families import counter, gauge
 from mirliton.runtime.metrics import serving
 
 
@@ -23,3 +24,8 @@ class StoreCollector(Collector):
         """For Prometheus."""
         store = serving(self._node, STORE, StoreServer)
         yield counter("mirliton_store_requests", "Requests to the document store", store and store.requests)
+        couch = store.store.statistics() if store and isinstance(store.store, CouchStore) else None
+        repeated, interrupted, away = (couch.repeated, couch.interrupted, len(couch.away)) if couch else (0, 0, 0)
+        yield counter("mirliton_store_repeated", "Requests to CouchDB made again", repeated)
+        yield counter("mirliton_store_interrupted", "Requests to CouchDB with unknown outcome", interrupted)
+        yield gauge("mirliton_store_hosts_away", "Hosts of CouchDB that are away", away)

@@ -10,6 +10,8 @@ import asyncio
 from typing import Any, Final
 
 from mirliton.actors.store import errors
+from mirliton.actors.store.couch import CouchStore
+from mirliton.actors.store.couch_address import CouchAddress
 from mirliton.actors.store.errors import StoreError
 from mirliton.actors.store.interface import Store
 from mirliton.actors.store.sqlite import SqliteStore
@@ -67,14 +69,22 @@ class StoreFault:
         return made
 
 
-class StoreServer(GenServer):
-    """The open store, under STORE. Start it with the file's path. Not being able to open it is a start error."""
+def store_at(where: str | CouchAddress) -> Store:
+    """The store at a file's path or at a CouchDB's address, not yet open."""
+    return CouchStore(where) if isinstance(where, CouchAddress) else SqliteStore(where)
 
-    async def init(self, path: str) -> None:
-        self.path = path
+
+class StoreServer(GenServer):
+    """The open store, under STORE. Start it with a file's path, or with the address of a CouchDB.
+
+    Not being able to open it is a start error. A CouchDB that is away is no such error: requests fail until it is back.
+    """
+
+    async def init(self, where: str | CouchAddress) -> None:
+        self.path = str(where)
         self.trap_exit(True)
         self.requests = 0
-        store: Store = SqliteStore(path)
+        store = store_at(where)
         self.store = store
         loop = asyncio.get_running_loop()
         self.own(lambda: loop.create_task(store.close()))

@@ -21,6 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mirliton.actors.store import (
+    checks,
     names,
     queries,
     sqlite_databases,
@@ -31,17 +32,7 @@ from mirliton.actors.store import (
 )
 from mirliton.actors.store.design import VIEWS
 from mirliton.actors.store.documents import Document
-from mirliton.actors.store.errors import (
-    BadQuery,
-    DatabaseNotFound,
-    InvalidDocument,
-    InvalidName,
-    StoreClosed,
-    StoreUnavailable,
-    TooLarge,
-    ViewNotFound,
-    abridged,
-)
+from mirliton.actors.store.errors import DatabaseNotFound, StoreClosed, StoreUnavailable, ViewNotFound
 from mirliton.actors.store.interface import UNSET, Attachment, BulkRow, Store, ViewResult
 from mirliton.actors.store.sqlite_session import Session
 from mirliton.actors.store.sqlite_threads import Statistics, Threads, Tuning
@@ -122,7 +113,7 @@ class SqliteStore:
     async def get_many(self, db: str, ids: Sequence[str]) -> list[Document | None]:
         """See Store."""
         names.check_database(db)
-        wanted = self._checked_ids(ids)
+        wanted = checks.ids(ids, self.limits)
         docs: list[Document | None] = await self._read(
             "get_many", lambda files: sqlite_reads.get_many(files, db, wanted)
         )
@@ -143,9 +134,8 @@ class SqliteStore:
     async def bulk(self, db: str, docs: Sequence[Document]) -> list[BulkRow]:
         """See Store."""
         names.check_database(db)
-        if len(docs) > self.limits.bulk_rows:
-            raise TooLarge("the bulk call", len(docs), self.limits.bulk_rows, "documents")
-        prepared: list[Prepared] = await self._read("bulk", lambda _: _prepare_all(docs, self.limits))
+        checks.how_many(docs, self.limits)
+        prepared: list[Prepared] = await self._read("bulk", lambda _: checks.documents(docs, self.limits))
         weight = sum(len(doc.body) for doc in prepared)
         rows: list[BulkRow] = await self._write(
             "bulk", lambda session: sqlite_documents.bulk(session, db, prepared), weight
@@ -175,17 +165,13 @@ class SqliteStore:
         """See Store."""
         names.check_database(db)
         queries.check_paging("_all_docs", limit, skip)
+        checks.id_range(keys, startkey, endkey)
         read: Callable[[sqlite3.Connection], ViewResult]
         if keys is not None:
-            if startkey is not None or endkey is not None:
-                raise BadQuery("_all_docs", "keys and startkey/endkey exclude one another")
-            ids = self._checked_ids(keys)
+            ids = checks.ids(keys, self.limits)
             ids = ids[skip:] if limit is None else ids[skip : skip + limit]
             read = partial(sqlite_reads.docs_by_id, db_name=db, ids=ids, include_docs=include_docs)
         else:
-            for bound in (startkey, endkey):
-                if bound is not None and not _is_text(bound):
-                    raise BadQuery("_all_docs", f"{abridged(bound)} is not an id")
             read = partial(
                 sqlite_reads.all_docs,
                 db_name=db,
@@ -287,13 +273,7 @@ class SqliteStore:
     ) -> str:
         """See Store."""
         names.check_database(db)
-        names.check_document(id)
-        names.check_attachment(name)
-        _check_content_type(content_type)
-        if not isinstance(data, bytes | bytearray):
-            raise InvalidDocument(id, f"_attachments.{name}", f"its data must be bytes, not a {type(data).__name__}")
-        if len(data) > self.limits.attachment:
-            raise TooLarge(f"attachment {abridged(name)}", len(data), self.limits.attachment)
+        checks.upload(id, name, content_type, data, self.limits)
         kept = bytes(data)
         digest: str
         if len(kept) <= _SMALL_DATA:
@@ -343,44 +323,6 @@ class SqliteStore:
         if self._threads is None:
             raise StoreClosed(self.path)
         return self._threads
-
-    def _checked_ids(self, ids: Sequence[str]) -> list[str]:
-        if isinstance(ids, str | bytes):
-            raise InvalidName("document", ids, "a list of ids is wanted here")
-        if len(ids) > self.limits.bulk_rows:
-            raise TooLarge("the list of ids", len(ids), self.limits.bulk_rows, "ids")
-        return [names.check_document(id) for id in ids]
-
-
-def _prepare_all(docs: Sequence[Document], limits: Limits) -> list[Prepared]:
-    prepared = []
-    size = 0
-    for doc in docs:
-        prepared.append(prepare(doc, limits))
-        size += len(prepared[-1].body)
-        if size > limits.bulk:
-            raise TooLarge("the bulk call", size, limits.bulk)
-    return prepared
-
-
-def _check_content_type(content_type: object) -> None:
-    if (
-        not isinstance(content_type, str)
-        or not 0 < len(content_type) <= 255
-        or not content_type.isascii()
-        or not content_type.isprintable()
-    ):
-        raise InvalidName("content type", content_type, "it must be 1 to 255 printable ASCII characters")
-
-
-def _is_text(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 if TYPE_CHECKING:

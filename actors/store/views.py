@@ -21,7 +21,7 @@ from typing import Any, Literal
 from mirliton.actors.store.errors import InvalidName
 from mirliton.actors.store.expressions import Const, Expression, from_data, to_data
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when the same declaration comes to mean other rows or other index keys: every view is then built anew."""
 
 Reduce = Literal["_count", "_sum"]

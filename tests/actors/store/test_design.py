@@ -380,3 +380,20 @@ def test_the_views_that_kazoo_has_in_the_reference_have_its_names(reference):
         design, name = view.name.split("/")
         assert name in table or f"_{name.removeprefix('listing_')}" in table, view.name
         assert name == "crossbar_listing" or design in table, view.name
+
+
+async def test_what_callflow_actions_look_for(store, own):
+    await store.bulk(
+        own,
+        [
+            {"_id": "u1", "pvt_type": "user", "directories": {"d1": "cf1", "d2": "cf2"}, "hotdesk": {"id": "77"}},
+            {"_id": "u2", "pvt_type": "user", "directories": {"d1": "cf3"}, "hotdesk": {}},
+            {"_id": "e1", "pvt_type": "list_entry", "list_id": "l1", "number": "10"},
+            {"_id": "e2", "pvt_type": "list_entry", "list_id": "l1", "pvt_deleted": True},
+            {"_id": "parking-slot-7", "pvt_type": "parked_call", "slot": {"Call-ID": "c1"}},
+        ],
+    )
+    assert await keys_and_ids(store, own, "directories/users_listing") == [("d1", "u1"), ("d1", "u2"), ("d2", "u1")]
+    assert await keys_and_ids(store, own, "users/list_by_hotdesk_id") == [("77", "u1")]
+    assert await keys_and_ids(store, own, "lists/entries", key="l1") == [("l1", "e1")]
+    assert await keys_and_ids(store, own, "parking/parked_call") == [("c1", "parking-slot-7")]

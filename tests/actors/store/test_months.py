@@ -99,6 +99,6 @@ async def test_a_message_and_its_recording_go_to_their_month(months):
     assert rev.startswith("1-")
 
 
-def test_the_account_is_checked_at_once(store):
+async def test_the_account_is_checked_at_once(store):
     with pytest.raises(InvalidName):
         Months(store, "no account")

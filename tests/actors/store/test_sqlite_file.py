@@ -31,6 +31,11 @@ NOBODY = 65534
 
 
 @pytest.fixture
+def backend() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "store.db"
 

@@ -252,6 +252,8 @@ async def test_no_thread_is_left_behind(path):
     def ours():
         return [thread for thread in threading.enumerate() if thread.name.startswith("store-")]
 
+    for thread in ours():  # those of tests before may still be ending
+        await asyncio.to_thread(thread.join, 5)
     before = ours()
     store = await things(path)
     assert len(ours()) == len(before) + 1 + store.tuning.readers

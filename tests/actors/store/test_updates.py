@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mirliton.actors.store import Conflict, DocumentNotFound, update
+from mirliton.actors.store import Conflict, DocumentNotFound, save_over, update
 
 
 async def test_concurrent_changes_all_count(store, db):
@@ -83,3 +83,55 @@ async def test_the_change_cannot_move_the_document(store, db):
     moved = await update(store, db, "a", lambda doc: {"_id": "b", "_rev": "9-x", "n": 1})
     assert moved["_id"] == "a"
     assert (await store.get(db, "a"))["n"] == 1
+
+
+# A document as it was read and as it is wanted
+
+
+async def test_what_others_changed_meanwhile_is_kept(store, db):
+    await store.put(db, {"_id": "a", "name": "old", "sip": {"user": "u", "realm": "r"}, "gone": 1, "list": [1]})
+    read = await store.get(db, "a")
+    await store.put(db, {**read, "sip": {"user": "u", "realm": "theirs"}, "theirs": True, "list": [1, 2]})
+    wanted = {**read, "name": "new", "sip": {"user": "mine", "realm": "r"}}
+    del wanted["gone"]
+    stored = await save_over(store, db, read, wanted)
+    assert stored == await store.get(db, "a")
+    assert {name: value for name, value in stored.items() if name[0] != "_"} == {
+        "name": "new",
+        "sip": {"user": "mine", "realm": "theirs"},
+        "theirs": True,
+        "list": [1, 2],
+    }
+
+
+async def test_what_both_changed_is_as_the_last_wanted_it(store, db):
+    await store.put(db, {"_id": "a", "flag": 1, "deep": {"x": {"y": 1}}})
+    read = await store.get(db, "a")
+    await store.put(db, {**read, "flag": 0, "deep": "flat"})
+    stored = await save_over(store, db, read, {**read, "flag": True, "deep": {"x": {"y": 2}}})
+    assert (stored["flag"], stored["deep"]) == (True, {"x": {"y": 2}})
+
+
+async def test_without_a_conflict_it_is_a_put(store, db):
+    await store.put(db, {"_id": "a", "n": 1})
+    read = await store.get(db, "a")
+    assert (await save_over(store, db, read, {**read, "n": 2}))["_rev"].startswith("2-")
+    assert await save_over(store, db, {}, {"_id": "new"}) == await store.get(db, "new")
+
+
+async def test_what_was_deleted_meanwhile_does_not_come_back(store, db):
+    await store.put(db, {"_id": "a", "n": 1})
+    read = await store.get(db, "a")
+    await store.delete(db, "a", read["_rev"])
+    with pytest.raises(Conflict):
+        await save_over(store, db, read, {**read, "n": 2})
+    with pytest.raises(DocumentNotFound):
+        await store.get(db, "a")
+
+
+async def test_ten_forms_at_once_all_count(store, db):
+    await store.put(db, {"_id": "a"})
+    read = await store.get(db, "a")
+    await asyncio.gather(*(save_over(store, db, read, {**read, f"field{n}": n}, attempts=50) for n in range(10)))
+    stored = await store.get(db, "a")
+    assert [stored[f"field{n}"] for n in range(10)] == list(range(10))
