@@ -43,6 +43,7 @@ RESULT_VARIABLES: Final = (
     "record_ms",
     "record_seconds",
     "signal_bond",
+    "uuid_bridge",
 )
 """The channel variables in which an application leaves its result."""
 

@@ -43,6 +43,8 @@ from mirliton.ecallmgr.plan import Surroundings as Surroundings
 HOLD_MUSIC: Final = "local_stream://moh"
 _PATTERN: Final = re.compile(r"(\\[d*+?.]|[0-9A-Da-d*#+?.|()\[\]{},^$-]){0,120}")
 _SIP_URI: Final = re.compile(r"sips?:[A-Za-z0-9_.:;=@+~-]{1,255}")
+_OF_A_RECORDING: Final = frozenset({"RECORD_ANSWER_REQ", "RECORD_BRIDGE_REQ"})
+"""Variables that have a recording begin with the answer, or with a bridge."""
 _LANGUAGE: Final = re.compile(r"([a-z]{2,3})([-_][A-Za-z]{2,4})?")
 
 
@@ -200,6 +202,10 @@ def _record_call(command: dialplan.RecordCall, leg: str, around: Surroundings) -
         wishes["RECORD_STEREO"] = "true" if command.channels_as_stereo else "false"
     if command.follow_transfer is not None:
         wishes["recording_follow_transfer"] = "true" if command.follow_transfer else "false"
+    for name, value in command.recording_variables.items():
+        if name not in _OF_A_RECORDING:
+            raise Untranslatable("record_call", f"{str(name)[:40]!r} is no variable of a recording")
+        wishes[name] = "true" if value in (True, "true") else "false"
     limit = seconds(command.time_limit or 3600)
     return Plan(variables=wishes, applications=(Application("record_session", f"{file} +{limit}"),))
 
@@ -229,7 +235,7 @@ def _set(command: dialplan.Set, leg: str, around: Surroundings) -> Plan:
     channel = variables("set", "custom_channel_vars", "ecallmgr_", command.custom_channel_vars)
     call = variables("set", "custom_call_vars", "ecallmgr_", command.custom_call_vars)
     application = variables("set", "custom_application_vars", "cav_", command.custom_application_vars)
-    exported = {**channel, **call} if command.export_all else call
+    exported = {**channel, **call, **application} if command.export_all else call
     exports = tuple(Application("export", assignment(name, value)) for name, value in exported.items())
     return Plan(variables={**channel, **application}, applications=exports)
 
@@ -245,6 +251,31 @@ def _send_dtmf(command: dialplan.SendDtmf, leg: str, around: Surroundings) -> Pl
 
 def _recv_dtmf(command: dialplan.RecvDtmf, leg: str, around: Surroundings) -> Plan:
     return Plan(apis=(f"uuid_recv_dtmf {leg} {digits('recv_dtmf', command.dtmfs)}",))
+
+
+def _pick_up(command: dialplan.CallPickup, leg: str, around: Surroundings) -> Plan:
+    if command.move_channel_if_necessary:
+        raise Untranslatable("call_pickup", "a leg cannot be moved from one switch to another")
+    target = identifier(command.target_call_id, "target_call_id")
+    parks = command.park_after_pickup is True
+    wishes = {
+        "intercept_unanswered_only": "true" if command.unanswered_only else "",
+        "intercept_unbridged_only": "true" if command.unbridged_only else "",
+        "park_after_bridge": "true" if parks else "",
+        "hangup_after_bridge": "" if parks else "true",
+        # Set when it has been picked up: what an earlier one left there is no news.
+        "uuid_bridge": "",
+    }
+    words = f"-bleg {target}" if command.other_leg else target
+    return Plan(variables=wishes, applications=(Application("intercept", words),))
+
+
+def _eavesdrop(command: dialplan.Eavesdrop, leg: str, around: Surroundings) -> Plan:
+    if command.move_channel_if_necessary or command.other_leg:
+        raise Untranslatable("eavesdrop", "only the named leg, on the same switch, can be listened to")
+    target = identifier(command.target_call_id, "target_call_id")
+    keys = {"eavesdrop_enable_dtmf": "true" if command.enable_dtmf else "false"}
+    return Plan(variables=keys, applications=(Application("eavesdrop", target),))
 
 
 def _unbridge(command: dialplan.Unbridge, leg: str, around: Surroundings) -> Plan:
@@ -289,6 +320,8 @@ _TRANSLATIONS: Final[dict[type, Translation]] = {
     dialplan.Answer: _application("answer"),
     dialplan.Break: _break,
     dialplan.Bridge: lambda command, leg, around: bridge(command, around),
+    dialplan.CallPickup: _pick_up,
+    dialplan.Eavesdrop: _eavesdrop,
     dialplan.Hangup: _hangup,
     dialplan.Hold: _hold,
     dialplan.Noop: _noop,

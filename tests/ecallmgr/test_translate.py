@@ -8,7 +8,7 @@ from mirliton.actors.kapi import dialplan as kz
 from mirliton.actors.switching import HOLD_VARIABLE
 from mirliton.ecallmgr.errors import Untranslatable
 from mirliton.ecallmgr.plan import Application, Plan, Surroundings
-from mirliton.ecallmgr.translate import plan_for
+from mirliton.ecallmgr.translate import _TRANSLATIONS, plan_for
 from switch_parsers import Switch
 
 LEG = "94b7e751-aadd-4896-aedd-eea32258180f"
@@ -16,6 +16,14 @@ AROUND = Surroundings(
     contacts={"bob@demo.test": "sofia/sipinterface_1/sip:bob@10.0.0.9:5060"}, sounds="/snd/mirliton/en-us"
 )
 FILE = "/tmp/mirliton-9f8e7d.wav"
+OTHER = "5c0fcae1-77d0-4bd9-a7a4-d9bd2f2d4f0e"
+PICKS_UP = {
+    "intercept_unanswered_only": "",
+    "intercept_unbridged_only": "",
+    "park_after_bridge": "",
+    "hangup_after_bridge": "true",
+    "uuid_bridge": "",
+}
 
 
 def one(name, argument="", **variables):
@@ -73,6 +81,8 @@ PLANS = [
                    channels_as_stereo=True, follow_transfer=False),
      one("record_session", f"{FILE} +60", record_min_sec="2", record_sample_rate="8000", RECORD_STEREO="true",
          recording_follow_transfer="false")),
+    (kz.RecordCall(LEG, "start", FILE, recording_variables={"RECORD_ANSWER_REQ": "true"}),
+     one("record_session", f"{FILE} +3600", RECORD_ANSWER_REQ="true")),
     (kz.RecordCall(LEG, "stop"), one("stop_record_session", "all")),
     (kz.RecordCall(LEG, "stop", FILE), one("stop_record_session", FILE)),
     (kz.RecordCall(LEG, "mask", FILE), api(f"uuid_record {LEG} mask {FILE}")),
@@ -88,6 +98,8 @@ PLANS = [
           applications=(Application("export", "ecallmgr_Account-ID=a1"), Application("export", "ecallmgr_N=3")))),
     (kz.Set(LEG, {"Owner-ID": "u1"}, export_all=True),
      Plan(variables={"ecallmgr_Owner-ID": "u1"}, applications=(Application("export", "ecallmgr_Owner-ID=u1"),))),
+    (kz.Set(LEG, custom_application_vars={"x": "1"}, export_all=True),
+     Plan(variables={"cav_x": "1"}, applications=(Application("export", "cav_x=1"),))),
     (kz.SetTerminators(LEG, ("*", "#")), Plan(variables={"playback_terminators": "*#"})),
     (kz.SetTerminators(LEG, ()), Plan(variables={"playback_terminators": "none"})),
     (kz.SendDtmf(LEG, "12w#A"), one("send_dtmf", "12w#A")),
@@ -105,6 +117,12 @@ PLANS = [
     (kz.Redirect(LEG, "sip:1@h", redirect_server="fs2.test"),
      one("redirect", "sip:1@h", **{"sip_rh_X-Redirect-Server": "fs2.test"})),
     (kz.Noop(LEG), one("log", "DEBUG noop")),
+    (kz.CallPickup(LEG, OTHER), one("intercept", OTHER, **PICKS_UP)),
+    (kz.CallPickup(LEG, OTHER, other_leg=True, unbridged_only=True, unanswered_only=True, park_after_pickup=True),
+     one("intercept", f"-bleg {OTHER}", **PICKS_UP | {"intercept_unanswered_only": "true", "park_after_bridge": "true",
+                                                     "intercept_unbridged_only": "true", "hangup_after_bridge": ""})),
+    (kz.Eavesdrop(LEG, OTHER), one("eavesdrop", OTHER, eavesdrop_enable_dtmf="false")),
+    (kz.Eavesdrop(LEG, OTHER, enable_dtmf=True), one("eavesdrop", OTHER, eavesdrop_enable_dtmf="true")),
 ]  # fmt: skip
 
 
@@ -121,19 +139,36 @@ def test_no_command_is_missing():
     bridge = kz.Bridge(LEG, (kz.Endpoint("username", to_user="bob", to_realm="demo.test"),))
     assert plan_for(bridge, LEG, AROUND).completes
     tried = {type(command) for command, _ in PLANS} | {kz.Bridge}
-    assert tried == set(kz.QueuedCommand.__args__)
+    assert tried == set(_TRANSLATIONS) - {kz.Queue}
 
 
 def test_what_a_command_waits_for():
     """The end of what is queued on the leg comes as an event; all else is done when the switch has answered."""
     waits = {type(command).__name__ for command, plan in PLANS if plan_for(command, LEG, AROUND).completes}
     assert waits == {
-        *("Answer", "Noop", "Play", "PlayAndCollectDigits", "Progress", "Record", "RecordCall", "Redirect", "Respond"),
+        *(
+            "Answer",
+            "CallPickup",
+            "Eavesdrop",
+            "Noop",
+            "Play",
+            "PlayAndCollectDigits",
+            "Progress",
+            "Record",
+            "RecordCall",
+            "Redirect",
+            "Respond",
+        ),
         *("Ring", "Say", "SendDtmf", "Set", "Sleep", "Tones", "Tts"),
     }
 
 
 REFUSED = [
+    (kz.RecordCall(LEG, "start", FILE, recording_variables={"api_hangup_hook": "x"}), "record_call: 'api_hangup_hook'"),
+    (kz.CallPickup(LEG, "a b"), "call_pickup: target_call_id"),
+    (kz.CallPickup(LEG, OTHER, move_channel_if_necessary=True), "call_pickup: a leg cannot be moved"),
+    (kz.Eavesdrop(LEG, ""), "eavesdrop: target_call_id"),
+    (kz.Eavesdrop(LEG, OTHER, other_leg=True), "eavesdrop: only the named leg"),
     (kz.Play(LEG, ""), "media: '' is nothing a switch can play"),
     (kz.Play(LEG, "/etc/passwd"), "media: '/etc/passwd' is nothing a switch can play"),
     (kz.Play(LEG, "prompt://system/../secret"), "media: 'prompt://system/../secret' names no prompt"),

@@ -9,6 +9,11 @@ checkpoint.py  where in its flow a call is, kept on the switch
 endpoints.py   devices and users as endpoints to ring
 ringing.py     ringing them, and what comes of it
 talking.py     announcements, keys and digits
+calling.py     going on where another number leads
+caller_id.py   who a call says it is
+temporal.py    rules of days and hours
+groups.py      groups, number_lists.py lists of numbers, own_documents.py the caller's own user or device
+picking_up.py  taking over calls; listening_in.py, parking_slots.py, recordings.py, feature_flags.py: as they say
 media.py       what documents call a medium, as a switch can play it
 fields.py      documents that anybody may have written
 patterns.py    patterns of tenants, in bounded time

@@ -20,6 +20,8 @@ from mirliton.actors.switching import CommandResult
 from mirliton.whapps.callflow.errors import InvalidCheckpoint
 
 VERSION: Final = 1
+WITH_KEPT: Final = 2
+"""The version of a checkpoint that keeps something for the rest of the call; one that does not is written as before."""
 MAX_SIZE: Final = 32 * 1024
 """Bytes; a larger one is not read. A channel variable may be as large, a caller's patience is not."""
 _NAMESPACE: Final = uuid.UUID("6d9e7c4e-3f0b-5f39-9d8e-0c6f3b6a8c11")
@@ -28,7 +30,8 @@ _NAMESPACE: Final = uuid.UUID("6d9e7c4e-3f0b-5f39-9d8e-0c6f3b6a8c11")
 @dataclass(slots=True)
 class Checkpoint:
     """`flow_id` and `path` (the keys of the children taken) name the action, `step` counts actions, `mark` the marks
-    within one; `results` are those of the commands given since, `state` what the last mark kept."""
+    within one; `results` are those of the commands given since, `state` what the last mark kept. `kept` is what later
+    actions of the call need to know, and goes on with it."""
 
     flow_id: str
     path: list[str] = field(default_factory=list)
@@ -36,6 +39,7 @@ class Checkpoint:
     mark: int = 0
     state: Any = None
     results: list[CommandResult] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)
 
     def command_id(self, call_id: str, index: int) -> str:
         """The id of this step's command number `index`: the same whenever the action is run again."""
@@ -43,16 +47,18 @@ class Checkpoint:
 
     def next(self, path: list[str]) -> Checkpoint:
         """The next action of the same flow."""
-        return Checkpoint(self.flow_id, path, self.step + 1)
+        return Checkpoint(self.flow_id, path, self.step + 1, kept=self.kept)
 
     def jump(self, flow_id: str) -> Checkpoint:
         """The first action of another flow."""
-        return Checkpoint(flow_id, [], self.step + 1)
+        return Checkpoint(flow_id, [], self.step + 1, kept=self.kept)
 
     def encode(self) -> str:
         """As text without any character that a switch might read as syntax."""
         results = [[result.status, result.response, result.variables] for result in self.results]
         plain = [VERSION, self.flow_id, self.path, self.step, self.mark, self.state, results]
+        if self.kept:
+            plain = [WITH_KEPT, *plain[1:], self.kept]
         return base64.urlsafe_b64encode(orjson.dumps(plain)).decode().rstrip("=")
 
 
@@ -62,14 +68,17 @@ def decode(text: str, call_id: str) -> Checkpoint:
         raise InvalidCheckpoint(f"{len(text)} bytes are more than {MAX_SIZE}")
     try:
         plain = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        version, flow_id, path, step, mark, state, results = plain
+        version, flow_id, path, step, mark, state, results, *more = plain
     except (binascii.Error, ValueError, TypeError) as error:
         raise InvalidCheckpoint(str(error)) from error
-    if version != VERSION:
-        raise InvalidCheckpoint(f"version {version!r}, this node reads {VERSION}")
+    if (version, len(more)) not in ((VERSION, 0), (WITH_KEPT, 1)):
+        raise InvalidCheckpoint(f"version {version!r}, this node reads {VERSION} and {WITH_KEPT}")
+    kept = more[0] if more else {}
+    if not isinstance(kept, dict):
+        raise InvalidCheckpoint("what it keeps is no object")
     if not (isinstance(flow_id, str) and isinstance(path, list) and type(step) is int and type(mark) is int):
         raise InvalidCheckpoint("its fields are of the wrong types")
-    found = Checkpoint(flow_id, [str(key) for key in path], step, mark, state)
+    found = Checkpoint(flow_id, [str(key) for key in path], step, mark, state, kept=kept)
     try:
         for index, (status, response, variables) in enumerate(results):
             if status not in ("done", "refused", "gone"):

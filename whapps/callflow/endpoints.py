@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from mirliton.actors.kapi.dialplan import Endpoint
 from mirliton.actors.store import Document, DocumentNotFound
+from mirliton.whapps.callflow.caller_id import shown
 from mirliton.whapps.callflow.errors import InvalidFlow, NobodyToRing
 from mirliton.whapps.callflow.script import Data, Script
+
+ALERT_INFO: Final = "alert_info"
+"""Kept by the action `set_alert_info`."""
+HIDDEN: Final = "hidden"
+"""Kept by the action `privacy`: whether the caller's name and number are hidden."""
+AUTO_ANSWER: Final = "auto_answer"
+"""Kept by an intercom: phones answer by themselves ("answer"), also those that are in use ("barge")."""
+_ANSWER_HEADERS: Final = {
+    "answer": {"Call-Info": "answer-after=0", "Alert-Info": "Auto Answer"},
+    "barge": {"Call-Info": "answer-after=0", "Alert-Info": "Auto Answer", "Answer-Mode": "Auto; require"},
+}
 
 
 async def device_endpoint(
@@ -29,6 +41,8 @@ async def device_endpoint(
     if not may_be_self and call.vars.get("Authorizing-ID") == device_id:
         return None
     sip = _object(device, "sip")
+    caller = shown(call)
+    hide_name, hide_number = call.kept(HIDDEN, (None, None))
     shared: dict[str, Any] = {
         "endpoint_id": device_id,
         "endpoint_timeout": timeout,
@@ -36,9 +50,11 @@ async def device_endpoint(
         "outbound_call_id": _leg_id(call, device_id),
         "presence_id": _text(device.get("presence_id")),
         "custom_channel_vars": _channel_vars(call, device),
-        "custom_sip_headers": _headers(sip.get("custom_sip_headers")),
-        "caller_id_name": call.leg.caller_id_name,
-        "caller_id_number": call.leg.caller_id_number,
+        "custom_sip_headers": {**_headers(sip.get("custom_sip_headers")), **_ring_headers(call)},
+        "privacy_hide_name": hide_name or None,
+        "privacy_hide_number": hide_number or None,
+        "caller_id_name": caller.name,
+        "caller_id_number": caller.number,
         "callee_id_name": _text(device.get("name")),
     }
     route = _text(sip.get("static_route")) or (_text(sip.get("route")) if sip.get("invite_format") == "route" else None)
@@ -122,6 +138,12 @@ def _headers(value: Any) -> dict[str, Any]:
     # Kazoo's newer form keeps headers for calls to the device under "out".
     inner = value.get("out", value)
     return {name: text for name, text in inner.items() if isinstance(text, str)} if isinstance(inner, dict) else {}
+
+
+def _ring_headers(call: Script) -> dict[str, Any]:
+    """How the phone is to ring, or whether to ring at all, as actions before have said."""
+    alert = call.kept(ALERT_INFO)
+    return {**({"Alert-Info": alert} if alert else {}), **_ANSWER_HEADERS.get(call.kept(AUTO_ANSWER), {})}
 
 
 def _object(document: Document, field: str) -> dict[str, Any]:

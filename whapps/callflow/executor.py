@@ -16,6 +16,7 @@ from mirliton.actors.store.names import account_db
 from mirliton.actors.switching import Attach, CallInfo, Detach, Execute, call_name, executor_name
 from mirliton.ecallmgr.switch_http import Media
 from mirliton.runtime import CallError, CoroutineProcess
+from mirliton.whapps.callflow import recordings
 from mirliton.whapps.callflow.actions import action_of
 from mirliton.whapps.callflow.checkpoint import Checkpoint, decode
 from mirliton.whapps.callflow.errors import CallflowError, CallGone, InvalidCheckpoint, InvalidFlow, NotAdmitted
@@ -26,6 +27,8 @@ MAX_STEPS: Final = 50
 ATTACH_TIMEOUT: Final = 20.0
 HANGUP_TIMEOUT: Final = 30.0
 """Seconds the switch may take to end a call: it may be away."""
+ENDING_TIMEOUT: Final = 60.0
+"""Seconds a leg may take to be gone after it was hung up."""
 HANGUP_PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds before the call's actor, which may be restarting, is told again."""
 
@@ -42,6 +45,8 @@ class Executor(CoroutineProcess):
         self.media = media
         self.at = ""
         """Which action runs, for whoever looks."""
+        self.checkpoint: Checkpoint | None = None
+        """Where in its flow the call is."""
 
     @property
     def store(self) -> StoreClient:
@@ -66,6 +71,7 @@ class Executor(CoroutineProcess):
             await self._hang_up("NORMAL_TEMPORARY_FAILURE")
         else:
             await self._hang_up("NORMAL_CLEARING")
+        await self._finish_recordings(info)
         self.cast(call_name(self.call_id), Detach())
 
     async def _attach(self) -> CallInfo | None:
@@ -105,9 +111,11 @@ class Executor(CoroutineProcess):
             raise NotAdmitted(account_id, "USER_BUSY")
 
     async def _go(self, info: CallInfo, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
         account = str(info.custom_channel_vars["Account-ID"])
         flow = await self._flow(account, checkpoint.flow_id)
         while checkpoint.step < MAX_STEPS:
+            self.checkpoint = checkpoint
             node = _node(flow, checkpoint.path)
             if node is None:
                 return
@@ -162,6 +170,24 @@ class Executor(CoroutineProcess):
         if doc.get("pvt_deleted") or not isinstance(flow, dict):
             raise InvalidFlow(f"callflow {flow_id}", "it has no flow")
         return flow
+
+    async def _finish_recordings(self, info: CallInfo) -> None:
+        """Have the recordings of the whole call delivered, now that it is over: the switch has closed their files."""
+        if self.checkpoint is None or not self.checkpoint.kept.get(recordings.KEPT):
+            return
+        script = Script(self, info, self.checkpoint)
+        try:
+            await script.rest(ENDING_TIMEOUT)
+        except CallGone:
+            self.log.debug("recordings_delivered_now")
+        for recording in script.kept(recordings.KEPT):
+            try:
+                stored = await recordings.finish(script, recording)
+            except StoreError as error:
+                self.log.error("recording_not_stored", recording=recording["doc"], error=str(error))
+            else:
+                if not stored:
+                    self.log.error("recording_not_stored", recording=recording["doc"])
 
     async def _hang_up(self, cause: str) -> None:
         """End the call, if it is still up. Raises CallError, so that a successor tries, when nobody takes the command.

@@ -10,12 +10,14 @@ from mirliton.whapps.callflow.errors import InvalidFlow
 from mirliton.whapps.callflow.script import Script
 
 LANGUAGE: Final = "en-us"
+SPOKEN: Final = "language"
+"""Kept by the action `language`."""
 _DIRECT: Final = ("tone_stream://", "silence_stream://", "local_stream://", "http://", "https://", "prompt://")
 
 
 def prompt(call: Script, prompt_id: str) -> str:
-    """One of the platform's own announcements."""
-    return f"prompt://{call.account_id}/{prompt_id}/{LANGUAGE}"
+    """One of the platform's own announcements, in the call's language."""
+    return f"prompt://{call.account_id}/{prompt_id}/{call.kept(SPOKEN, LANGUAGE)}"
 
 
 async def media_name(call: Script, medium: str) -> str:

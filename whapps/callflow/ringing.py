@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from mirliton.actors.kapi.dialplan import Bridge, Endpoint
+from mirliton.actors.kapi.dialplan import Answer, Bridge, Endpoint
 from mirliton.actors.switching import CommandResult
 from mirliton.whapps.callflow.script import Data, Done, Next, Outcome, Script
 
@@ -37,6 +37,12 @@ async def ring(
     )
     if answered(result):
         return Done()
+    if picked_up(result):
+        # Somebody has taken it at another phone, and they are talking: the rest of the flow is not for this call. The
+        # caller may not have been answered by that.
+        await call.execute(Answer(call.id))
+        await call.parted()
+        return Done()
     cause = failure(result)
     call.log.info("bridge_failed", cause=cause)
     return Next(cause) if cause in call.children else None
@@ -45,6 +51,11 @@ async def ring(
 def answered(result: CommandResult) -> bool:
     """Whether a bridge connected two parties."""
     return result.variables.get("originate_disposition") == "SUCCESS"
+
+
+def picked_up(result: CommandResult) -> bool:
+    """Whether the leg is bridged with another that no bridge of this flow has rung."""
+    return bool(result.variables.get("signal_bond") or result.variables.get("uuid_bridge"))
 
 
 def failure(result: CommandResult) -> str:

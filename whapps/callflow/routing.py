@@ -59,15 +59,25 @@ async def decide(store: Store, request: RouteReq) -> Decision | Refusal:
     account = await _document(store, account_db(caller.account_id), caller.account_id)
     if account is None or is_deleted(account) or account.get("enabled") is False:
         return Refusal(403, "account disabled")
-    flow = await find_flow(store, caller.account_id, number)
+    found = await found_flow(store, caller.account_id, number, no_match=caller.device is not None)
+    if found is None:
+        return Refusal(404, "no callflow")
+    flow_id, captured = found
+    return Decision(flow_id, _channel_vars(request, caller, flow_id, captured))
+
+
+async def found_flow(store: Store, account_id: str, number: str, *, no_match: bool) -> tuple[str, str] | None:
+    """The id of the account's callflow for a number, and what its pattern captured; None where there is none.
+    `no_match`: the one that takes all other numbers may take it."""
+    if not _NUMBER.fullmatch(number):
+        return None
+    flow = await find_flow(store, account_id, number)
     captured = ""
     if flow is None:
-        flow, captured = await _by_pattern(store, caller.account_id, number)
-    if flow is None and caller.device is not None and _DIGITS.fullmatch(number):
-        flow = await find_flow(store, caller.account_id, NO_MATCH)
-    if flow is None:
-        return Refusal(404, "no callflow")
-    return Decision(str(flow["_id"]), _channel_vars(request, caller, flow, captured))
+        flow, captured = await _by_pattern(store, account_id, number)
+    if flow is None and no_match and _DIGITS.fullmatch(number):
+        flow = await find_flow(store, account_id, NO_MATCH)
+    return None if flow is None else (str(flow["_id"]), captured)
 
 
 async def find_flow(store: Store, account_id: str, number: str) -> Document | None:
@@ -127,7 +137,7 @@ async def _by_pattern(store: Store, account_id: str, number: str) -> tuple[Docum
     return await _document(store, account_db(account_id), best[1]), best[2]
 
 
-def _channel_vars(request: RouteReq, caller: Caller, flow: Document, captured: str) -> dict[str, Any]:
+def _channel_vars(request: RouteReq, caller: Caller, flow_id: str, captured: str) -> dict[str, Any]:
     device = caller.device or {}
     sip = device.get("sip") if isinstance(device.get("sip"), dict) else {}
     assert isinstance(sip, dict)
@@ -141,7 +151,7 @@ def _channel_vars(request: RouteReq, caller: Caller, flow: Document, captured: s
         "Username": sip.get("username"),
         "Realm": caller.realm if device else None,
         "Inception": None if device else request.request,
-        "CallFlow-ID": flow["_id"],
+        "CallFlow-ID": flow_id,
         "Capture-Group": captured,
         "Call-Interaction-ID": request.custom_channel_vars.get("Call-Interaction-ID") or _interaction(request.call_id),
     }

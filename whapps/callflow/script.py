@@ -16,9 +16,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+import orjson
+
+from mirliton.actors.kapi.call import ChannelUnbridged
 from mirliton.actors.kapi.channels import ChannelStatusReq, ChannelStatusResp
+from mirliton.actors.kapi.dialplan import Noop
 from mirliton.actors.store import Document, Store
 from mirliton.actors.store.names import account_db
 from mirliton.actors.switching import (
@@ -26,22 +30,31 @@ from mirliton.actors.switching import (
     CHECKPOINT_VARIABLE,
     COMMAND_VARIABLE,
     DONE_VARIABLE,
+    CallEnded,
     CallInfo,
     CommandResult,
+    Dump,
     Execute,
+    LegEvent,
+    NoSuchLeg,
+    Snapshot,
     call_name,
     switch_name,
 )
 from mirliton.ecallmgr.switch_http import Media
 from mirliton.runtime import CallError, CallTimeout, Process
 from mirliton.whapps.callflow.checkpoint import Checkpoint
-from mirliton.whapps.callflow.errors import CallGone, CommandRefused
+from mirliton.whapps.callflow.errors import CallGone, CommandRefused, InvalidFlow
 
 if TYPE_CHECKING:
     from mirliton.whapps.callflow.executor import Executor
 
 ASK_AGAIN: Final = 60.0
 """Seconds after which a command that is still under way is asked for again."""
+MAX_KEPT: Final = 8 * 1024
+"""Bytes that a call's actions may keep: they go to the switch with each command."""
+VARS: Final = "vars"
+FOR_LONG: Final = 86_400.0
 _PAUSE: Final = 0.1
 _PAUSES_BEFORE_DOUBT: Final = 10
 _NOTES: Final = frozenset({CHECKPOINT_VARIABLE, COMMAND_VARIABLE, DONE_VARIABLE})
@@ -82,7 +95,7 @@ class Script:
         self.info = info
         self.id = info.call_id
         self.leg = info.leg
-        self.vars = info.custom_channel_vars
+        self.vars = {**info.custom_channel_vars, **checkpoint.kept.get(VARS, {})}
         self.account_id = str(info.custom_channel_vars["Account-ID"])
         self.log = process.log
         self.children: frozenset[str] = frozenset()
@@ -112,6 +125,88 @@ class Script:
     def capture_group(self) -> str:
         """What the callflow's pattern captured of the number dialled."""
         return str(self.vars.get("Capture-Group", ""))
+
+    def kept(self, name: str, default: Any = None) -> Any:
+        """What an action of this call has kept under this name."""
+        return self.checkpoint.kept.get(name, default)
+
+    def keep(self, **values: Any) -> None:
+        """Keep plain values for the rest of the call; None forgets. Raises InvalidFlow when there is too much.
+
+        They are safe with the next command. An action that is run again may find what it kept itself: keep what the
+        action decided, not what it found and changed.
+        """
+        kept = {name: value for name, value in {**self.checkpoint.kept, **values}.items() if value is not None}
+        size = len(orjson.dumps(kept))
+        if size > MAX_KEPT:
+            raise InvalidFlow("call", f"its flow would keep {size} bytes; {MAX_KEPT} may be")
+        self.checkpoint.kept = kept
+        self.vars = {**self.info.custom_channel_vars, **kept.get(VARS, {})}
+
+    def keep_vars(self, **values: Any) -> None:
+        """Keep channel variables of Kazoo's for the rest of the call, over those that its channel has."""
+        self.keep(**{VARS: {**self.kept(VARS, {}), **values}})
+
+    async def safe(self) -> None:
+        """Go on when the last mark is on the switch. Raises CallGone.
+
+        A successor that begins at the mark comes by here first, too. What follows may be done twice, what came before
+        the mark is never done again: the place for a change that depends on how things were.
+
+            if call.state is None:
+                call.mark(not doc["enabled"])
+            await call.safe()
+            await write(call, …, call.state)
+        """
+        await self.execute(Noop(self.id))
+
+    async def rest(self, seconds: float) -> None:
+        """Leave the leg to what it is doing for so long. Raises CallGone as soon as it is gone."""
+        process = self._process
+        clock = process.node.clock
+        until = clock.now() + seconds
+        while not self.info.ended:
+            left = until - clock.now()
+            if left <= 0:
+                return
+            try:
+                last = await process.receive(CallEnded, min(left, ASK_AGAIN))
+            except TimeoutError:
+                if left > ASK_AGAIN and await is_gone(process, self.id):
+                    break
+            else:
+                raise CallGone(self.id, last.hangup_cause)
+        raise CallGone(self.id, self.info.hangup_cause or "NORMAL_UNSPECIFIED")
+
+    async def parted(self) -> None:
+        """Leave the leg to whom it talks with, until they part. Raises CallGone when it is gone then, as it mostly is.
+
+        What the switch says is looked up: an event may be an old one, or be missed.
+        """
+        while True:
+            try:
+                message = await self._process.receive(_may_part, ASK_AGAIN)
+            except TimeoutError:
+                message = None
+            if isinstance(message, CallEnded):
+                raise CallGone(self.id, message.hangup_cause)
+            match await self._seen():
+                case NoSuchLeg():
+                    raise CallGone(self.id, "NORMAL_UNSPECIFIED")
+                case Snapshot(bridged_to=None):
+                    return
+
+    async def _seen(self) -> Any:
+        """A look at the leg; None when its switch cannot be asked now."""
+        try:
+            return await self.api(Dump(self.id))
+        except CallError:
+            return None
+
+    async def ended(self) -> NoReturn:
+        """Leave the leg to what it is doing, whoever it talks with, until it is gone. Raises CallGone then."""
+        while True:
+            await self.rest(FOR_LONG)
 
     async def document(self, doc_id: str) -> Document:
         """A document of the account. Raises DocumentNotFound."""
@@ -174,6 +269,12 @@ class Script:
                 await process.sleep(_PAUSE)
                 if pauses % _PAUSES_BEFORE_DOUBT == 0 and await is_gone(process, self.id):
                     return CommandResult(request.command_id, "gone", "NORMAL_UNSPECIFIED")
+
+
+def _may_part(message: Any) -> bool:
+    return isinstance(message, CallEnded) or (
+        isinstance(message, LegEvent) and isinstance(message.event, ChannelUnbridged)
+    )
 
 
 async def is_gone(process: Process, call_id: str) -> bool:

@@ -26,7 +26,7 @@ FIRST_DIGIT: Final = 5.0
 """Seconds to wait for the first digit (Kazoo: collect_timeout)."""
 NEXT_DIGIT: Final = 2.0
 """Seconds to wait for each further digit (Kazoo: interdigit_timeout)."""
-_SILENCE: Final = "silence_stream://10"
+SILENCE: Final = "silence_stream://10"
 _BEEP: Final = Tone(frequencies=(440,), duration_on=0.5, duration_off=0.1)
 
 Spoken = Literal["messages", "number", "name_spelled", "current_date_time"]
@@ -90,16 +90,21 @@ async def ask_key(call: Script, medium: str, wait: float = FIRST_DIGIT) -> str:
 
 
 async def ask_digits(
-    call: Script, medium: str, most: int, first: float = FIRST_DIGIT, between: float = NEXT_DIGIT
+    call: Script,
+    medium: str,
+    most: int,
+    first: float = FIRST_DIGIT,
+    between: float = NEXT_DIGIT,
+    terminators: tuple[Key, ...] = _HASH,
 ) -> str:
-    """Play a medium, and collect up to `most` digits (0-9, *), ended by # or by a pause; "" when none comes.
+    """Play a medium, and collect up to `most` digits, ended by # (or others) or by a pause; "" when none comes.
 
     A switch waits as long for the first digit as for each further one, so these are two commands.
     """
-    head = await _collect(call, medium, 1, first, _HASH)
+    head = await _collect(call, medium, 1, first, terminators)
     if not head or most <= 1:
         return head
-    return head + await _collect(call, _SILENCE, most - 1, between, _HASH)
+    return head + await _collect(call, SILENCE, most - 1, between, terminators)
 
 
 async def _collect(call: Script, medium: str, most: int, wait: float, terminators: tuple[Key, ...]) -> str:
@@ -116,6 +121,11 @@ async def _collect(call: Script, medium: str, most: int, wait: float, terminator
         )
     )
     return collected(result, most)
+
+
+def keys(value: Any) -> tuple[Key, ...]:
+    """A document's list of keys; every key where it has none."""
+    return tuple(key for key in ANY_KEY if key in value) if isinstance(value, list) else ANY_KEY
 
 
 def collected(result: CommandResult, most: int) -> str:

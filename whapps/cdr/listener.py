@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mirliton.actors.kapi import KapiError
 from mirliton.actors.kapi.cdr import CdrReport
-from mirliton.actors.store import Conflict, DatabaseNotFound, Document, Month, StoreError
+from mirliton.actors.store import Conflict, DatabaseNotFound, Document, Month, NotFound, StoreError
 from mirliton.actors.store import Refused as RefusedByStore
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.names import modb
@@ -28,7 +28,7 @@ WAITING: Final = 20_000
 REMEMBERED: Final = 10_000
 """Legs of which it is known, without a look, that their record is stored."""
 
-Leg = tuple[str, str, int | None]
+Leg = tuple[str, int | None]
 
 
 class Listener(GenServer):
@@ -88,6 +88,8 @@ class Listener(GenServer):
             month = Month.at(began(report, now))
             db = ANONYMOUS if account_id is None else modb(account_id, month.year, month.month)
             await self._put(db, doc, report)
+            if account_id is not None and not provisional(report):
+                await self._take_back(str(doc["_id"]))
         except (RefusedByStore, KapiError) as error:
             self.log.error("cdr_refused", call_id=report.call_id, error=str(error))
             return CdrRefused(str(error))
@@ -113,6 +115,17 @@ class Listener(GenServer):
                 await store.put(db, {**doc, "_rev": there["_rev"]})
                 self.replaced += 1
 
+    async def _take_back(self, doc_id: str) -> None:
+        """An end that was inferred before anybody knew whose leg it was has been stored as nobody's."""
+        store = StoreClient(self)
+        try:
+            there = await store.get(ANONYMOUS, doc_id)
+            if there.get("pvt_provisional"):
+                await store.delete(ANONYMOUS, doc_id, there["_rev"])
+                self.replaced += 1
+        except (NotFound, Conflict):
+            return
+
     async def _create(self, store: StoreClient, db: str, doc: Document) -> None:
         """Store a new document, in a database that is made when it is first needed (also for a month long past, whose
         records a switch kept until now)."""
@@ -124,5 +137,5 @@ class Listener(GenServer):
 
 
 def _leg(report: CdrReport) -> Leg:
-    """What tells a leg from others: a switch may use an id again."""
-    return report.account_id, report.call_id, report.channel_created_time
+    """What tells a leg from others: a switch may use an id again, and not every reporter knows the account."""
+    return report.call_id, report.channel_created_time

@@ -3,7 +3,7 @@
 call.py       answer, ring, hang up, park, sleep, and variables
 media.py      playing, saying, recording
 digits.py     collecting digits
-joining.py    bridge, intercept
+joining.py    bridge, intercept, eavesdrop
 telling.py    events and logs
 """
 
@@ -17,6 +17,7 @@ APPLICATIONS: dict[str, Application] = {
     "bind_meta_app": call.nothing,
     "bridge": joining.bridge,
     "break": call.break_playback,
+    "eavesdrop": joining.eavesdrop,
     "echo": call.echo,
     "endless_playback": media.endless_playback,
     "event": telling.event,

@@ -1,4 +1,4 @@
-"""Applications that join legs: bridge and intercept."""
+"""Applications that join legs: bridge, intercept and eavesdrop."""
 
 from __future__ import annotations
 
@@ -36,16 +36,47 @@ def _goes_on(leg: Leg, cause: str) -> bool:
 
 
 async def intercept(leg: Leg, data: str) -> str | None:
-    """Take another leg over (`-bleg` its partner): both are bridged, what they did before ends."""
+    """Take another leg over (`-bleg` its partner): both are bridged, what they did before ends.
+
+    The partner of a leg that rings is the one that calls it. `intercept_unbridged_only` and `intercept_unanswered_only`
+    on this leg: a target that is bridged, or answered, is left alone, and this leg goes on.
+    """
     words = data.split()
     if not words:
         return None
     target = leg.switch.legs.get(words[-1])
     if target is not None and "-bleg" in words:
-        target = target.bridge.partner(target) if target.bridge is not None else None
+        target = target.bridge.partner(target) if target.bridge is not None else _caller_of(target)
     if target is None or target is leg or not target.alive:
+        return None
+    if target.bridge is not None and leg.true("intercept_unbridged_only"):
+        return None
+    if target.answered and leg.true("intercept_unanswered_only"):
         return None
     leg.mark_answered()
     leg.set("uuid_bridge", target.uuid)
     leg.switch.routines.join(leg, target)
+    return None
+
+
+def _caller_of(leg: Leg) -> Leg | None:
+    """Whoever rings this leg."""
+    return leg.switch.legs.get(leg.get("signal_bond") or "")
+
+
+async def eavesdrop(leg: Leg, data: str) -> str | None:
+    """Listen to another leg until either ends; a leg that is not there is not listened to."""
+    target = leg.switch.legs.get(data.strip())
+    if target is None or target is leg or not target.alive:
+        return None
+    leg.mark_answered()
+
+    def changed(_change: str) -> None:
+        leg.executor.signal()
+
+    target.watchers.append(changed)
+    try:
+        await leg.executor.wait(until=lambda: not target.alive)
+    finally:
+        target.watchers.remove(changed)
     return None

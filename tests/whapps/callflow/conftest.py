@@ -25,7 +25,7 @@ import pytest
 from mirliton.actors.account import ACCOUNTS, Admitted, account_name
 from mirliton.actors.call import Call
 from mirliton.actors.kapi.call import ChannelCreated
-from mirliton.actors.kapi.channels import ChannelStatusResp
+from mirliton.actors.kapi.channels import ChannelStatusResp, QueryUserChannelsReq, QueryUserChannelsResp
 from mirliton.actors.kapi.route import RouteResp
 from mirliton.actors.store import Document
 from mirliton.actors.store.client import StoreClient
@@ -75,6 +75,8 @@ class World:
         self.account_id = ACCOUNT
         self.db = account_db(ACCOUNT)
         self.modules: set[str] = set()
+        self.sent: list[str] = []
+        """Where recordings were sent to that are not ours."""
         self.uploads = 0
         self.lost_uploads = 0
         self.flow = FLOW
@@ -84,6 +86,8 @@ class World:
         self.restarts = 0
         """How often the executor ended otherwise than in order."""
         node.on_exit.append(self._exited)
+        self.others: list[dict[str, Any]] = []
+        """The legs that the channel table tells of."""
         self.leg = ChannelCreated(
             call_id=CALL,
             call_direction="inbound",
@@ -94,6 +98,16 @@ class World:
             caller_destination_number="2000",
         )
         self.ccvs: dict[str, Any] = {"Account-ID": ACCOUNT}
+
+    def channels(self, request: Any) -> Any:
+        """What the channel table answers: nobody but the legs of `others` is on the phone."""
+        if isinstance(request, QueryUserChannelsReq):
+            asked = request.authorizing_ids
+            return QueryUserChannelsResp(
+                tuple(leg for leg in self.others if leg.get("authorizing_id") in (None, *asked))
+            )
+        alive = any(leg["uuid"] == request.call_id for leg in self.others)
+        return ChannelStatusResp(request.call_id, "active" if alive else "terminated")
 
     def rename(self, **fields: Any) -> None:
         """Change what the leg says of itself."""
@@ -112,7 +126,8 @@ class World:
 
     def snapshot(self) -> Snapshot:
         leg = replace(self.leg, custom_channel_vars={**self.ccvs, "CallFlow-ID": self.flow})
-        return Snapshot(SWITCH, leg, dict(self.channel.variables), "park", answered=True)
+        variables = dict(self.channel.variables)
+        return Snapshot(SWITCH, leg, variables, "park", answered=True, bridged_to=variables.get("signal_bond"))
 
     @staticmethod
     def unpacked(packed: str) -> str:
@@ -208,7 +223,7 @@ def world(tmp_path: Path) -> Any:
             await node.start(ScriptedSwitch, here, name=switch_name(SWITCH))
             await Probe.start(node, name=ACCOUNTS, answer=lambda request: account_name(ACCOUNT))
             await Probe.start(node, name=account_name(ACCOUNT), answer=lambda request: Admitted(1))
-            await Probe.start(node, name=CHANNELS, answer=lambda request: ChannelStatusResp(CALL, "terminated"))
+            await Probe.start(node, name=CHANNELS, answer=here.channels)
             await Probe.start(node, name=ROUTER, answer=lambda request: RouteResp(method="park"))
             if real_call:
                 await node.start(Supervisor, _CALL_TREE)

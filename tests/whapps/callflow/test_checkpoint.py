@@ -41,6 +41,19 @@ def test_its_text_holds_nothing_that_a_switch_takes_for_syntax(flow: str, state:
     assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
+def test_what_is_kept_goes_on_with_the_call() -> None:
+    kept = {"language": "fr", "caller_id": ["Ada", "1"]}
+    here = Checkpoint("f", ["_"], 3, kept=kept)
+    for there in (here, here.next(["_", "1"]), here.jump("g")):
+        assert decode(there.encode(), CALL).kept == kept
+
+
+def test_a_checkpoint_that_keeps_nothing_is_one_that_an_older_node_reads() -> None:
+    packed = Checkpoint("f", ["_"], 3).encode()
+    plain = orjson.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+    assert plain == [1, "f", ["_"], 3, 0, None, []]
+
+
 def test_every_command_of_a_call_has_an_id_of_its_own() -> None:
     ids = {
         Checkpoint("f", step=step, mark=mark).command_id(call, index)
@@ -67,6 +80,10 @@ def _packed(plain: Any) -> str:
         _packed({"flow": 1}),
         _packed([99, "f", [], 0, 0, None, []]),
         _packed([1, "f", [], 0, 0, None]),
+        _packed([1, "f", [], 0, 0, None, [], {}]),
+        _packed([2, "f", [], 0, 0, None, []]),
+        _packed([2, "f", [], 0, 0, None, [], ["a"]]),
+        _packed([2, "f", [], 0, 0, None, [], {}, 1]),
         _packed([1, 7, [], 0, 0, None, []]),
         _packed([1, "f", "path", 0, 0, None, []]),
         _packed([1, "f", [], "0", 0, None, []]),

@@ -119,6 +119,24 @@ async def test_an_inferred_end_is_not_taken_for_the_last_word(house):
     assert await house.documents() == [("leg-1", "B", False)]
 
 
+async def test_an_end_inferred_before_anybody_knew_whose_leg_it_was_is_taken_back(house):
+    inferred = house.report(account_id="", provisional=True, hangup_cause="A")
+    known = replace(inferred, account_id=ACCOUNT, extended_data=None, hangup_cause="B")
+    await house.tell(inferred)
+    assert await house.documents() == [("leg-1", "A", True)]
+    await house.tell(known)
+    assert await house.documents() == [("leg-1", "B", False)]
+    assert await house.tell(inferred) == await house.tell(known)
+    assert await house.documents() == [("leg-1", "B", False)]
+
+
+async def test_nobodys_leg_whose_end_is_known_stays_nobodys(house):
+    nobodys = house.report("other", account_id="", hangup_cause="A")
+    await house.tell(nobodys)
+    await house.tell(house.report("leg-1"))
+    assert len(await house.documents()) == 2
+
+
 async def test_all_at_once_there_is_one_document(house):
     reports = [house.report(provisional=n % 3 == 0, hangup_cause="A" if n % 3 == 0 else "B") for n in range(30)]
     answers = await asyncio.gather(*(house.tell(report) for report in reports))
@@ -194,8 +212,7 @@ async def test_reports_wait_in_bounded_numbers(monkeypatch):
         store = await Probe.start(node, name=STORE)
         await node.start(Listener, name=CDR)
         calls = [
-            asyncio.ensure_future(node.call(CDR, CdrReport(ACCOUNT, f"leg-{n}"), timeout=None))
-            for n in range(AT_ONCE + 80)
+            asyncio.ensure_future(node.call(CDR, CdrReport("", f"leg-{n}"), timeout=None)) for n in range(AT_ONCE + 80)
         ]
         await node.idle()
         assert len(store.messages) == AT_ONCE

@@ -1,38 +1,22 @@
 """The actions of a callflow, one file each, under Kazoo's names.
 
-An action is `async def run(call: Script, data: Data) -> Outcome`; what it may do is in `script.py`.
+An action is `async def run(call: Script, data: Data) -> Outcome`; what it may do is in `script.py`. Every module of
+this folder is one: there is no other list of them. docs/callflow.md tells what each does, and what a kill in it costs.
 """
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Final
 
-from mirliton.whapps.callflow.actions import (
-    callflow,
-    device,
-    hangup,
-    menu,
-    play,
-    response,
-    ring_group,
-    user,
-    voicemail,
-)
 from mirliton.whapps.callflow.script import Data, Outcome, Script
 
 Action = Callable[[Script, Data], Awaitable[Outcome]]
 
 ACTIONS: Final[dict[str, Action]] = {
-    "callflow": callflow.run,
-    "device": device.run,
-    "hangup": hangup.run,
-    "menu": menu.run,
-    "play": play.run,
-    "response": response.run,
-    "ring_group": ring_group.run,
-    "user": user.run,
-    "voicemail": voicemail.run,
+    found.name: import_module(f"{__name__}.{found.name}").run for found in pkgutil.iter_modules(__path__)
 }
 
 

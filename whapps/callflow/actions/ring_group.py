@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from mirliton.actors.kapi.dialplan import Endpoint
 from mirliton.actors.store import DocumentNotFound
+from mirliton.actors.store.documents import gregorian
 from mirliton.whapps.callflow.endpoints import device_endpoint, distinct, some, user_endpoints
 from mirliton.whapps.callflow.errors import InvalidFlow
 from mirliton.whapps.callflow.ringing import DEFAULT_TIMEOUT, ring, seconds, strategy_of
@@ -53,11 +54,17 @@ def _ordered(call: Script, members: list[Any], strategy: Any) -> list[Any]:
     Chance is drawn from the step's own id, so that a successor draws the same.
     """
     known = [member for member in members if isinstance(member, dict) and isinstance(member.get("id"), str)]
-    known = known[:MAX_MEMBERS]
+    known = [member for member in known if not _has_left(call, member)][:MAX_MEMBERS]
     if strategy != "weighted_random":
         return known
     chance = random.Random(call.unique("weights"))  # noqa: S311 - no secret depends on it
     return sorted(known, key=lambda member: -(chance.random() ** (1.0 / _weight(member))))
+
+
+def _has_left(call: Script, member: dict[str, Any]) -> bool:
+    """Whether a member wants not to be rung (`ring_group_toggle`), in Kazoo's seconds."""
+    until = member.get("disable_until")
+    return isinstance(until, int | float) and until > gregorian(call.process.node.clock.time())
 
 
 def _weight(member: dict[str, Any]) -> int:
