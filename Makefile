@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILED_TESTS ?= tests/runtime tests/supervisors
 FOLDERS := runtime supervisors actors ecallmgr whapps api config
 
-.PHONY: help setup run test check format bench chaos conformance clean
+.PHONY: help setup services run test check format docs bench compiled test-compiled chaos conformance clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -23,8 +24,13 @@ setup: $(VENV)/.ready  ## Make .venv/ with Mirliton and what its tests need
 run: setup  ## Start one node with embedded defaults and show a call going through
 	@$(BIN)/mirliton run
 
-test: check  ## Format, lint, types, layering and all tests
+services: setup  ## Install the servers that tests talk to, where this machine lets us
+	@$(BIN)/python tests/support/services.py
+
+test: check services  ## Format, lint, types, layering and all tests
 	$(BIN)/python -m pytest
+	@if command -v $${CC:-cc} > /dev/null; then $(MAKE) --no-print-directory test-compiled COMPILED_TESTS=tests/runtime; \
+	else echo "The compiled form was not tested: there is no C compiler ($${CC:-cc})."; fi
 
 check: setup  ## Format, lint and types
 	$(BIN)/ruff format --check .
@@ -36,6 +42,17 @@ check: setup  ## Format, lint and types
 format: setup  ## Rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup  ## Build the documentation into build/docs
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
+
+compiled: setup  ## Build the runtime with its message path compiled, into build/compiled (needs a C compiler)
+	@rm -rf build/compiled
+	MIRLITON_COMPILED=1 $(BIN)/python setup.py -q build --build-lib build/compiled --build-temp build/compiling/o
+	@echo "To use it: PYTHONPATH=build/compiled"
+
+test-compiled: compiled  ## Run the tests of runtime/ and supervisors/ on the compiled form
+	PYTHONPATH=build/compiled MIRLITON_FORM=compiled $(BIN)/python -m pytest $(COMPILED_TESTS)
 
 bench: setup  ## Print the benchmark table
 	$(BIN)/python -m tests.bench

@@ -11,6 +11,7 @@ ApiFault
 ├── NotAcceptable          406
 ├── RequestTimeout         408  the body did not come in time
 ├── DatastoreConflict      409  somebody else changed it meanwhile
+├── Busy                   409  something of which there is one at a time is under way
 ├── PreconditionFailed     412  the revision named by If-Match is not the current one
 ├── TooLarge               413
 ├── UnsupportedMedia       415
@@ -144,6 +145,17 @@ class DatastoreConflict(ApiFault):
     status = 409
     name = "datastore_conflict"
     message = "conflicting documents"
+
+
+class Busy(ApiFault):
+    """Something of which there is one at a time is under way, or is not; `cause` says what."""
+
+    status = 409
+    name = "conflict"
+    message = "not now"
+
+    def __init__(self, cause: str) -> None:
+        super().__init__({"cause": cause[:256]})
 
 
 class PreconditionFailed(ApiFault):

@@ -11,6 +11,7 @@ from mirliton.actors.store import (
     NotFound,
     Refused,
     StoreDamaged,
+    StoreDenied,
     StoreError,
     ViewNotFound,
 )
@@ -62,5 +63,7 @@ def _store_fault(error: StoreError) -> ApiFault:
             return UnspecifiedFault()
         case StoreDamaged():
             return Unavailable("the store is damaged", "datastore_fault", "datastore fatal error")
+        case StoreDenied():
+            return Unavailable("the store refuses access", "datastore_fault", "datastore fatal error")
     # No path: where the store lies is nobody's business outside.
     return Unavailable(str(getattr(error, "reason", type(error).__name__)))

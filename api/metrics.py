@@ -1,46 +1,38 @@
-"""Prometheus metrics on a port of their own: `GET /metrics`.
+"""Prometheus metrics on a port of their own: `GET /metrics`. docs/metrics.md lists them all.
 
-mirliton_*               processes, mailboxes, crashes (runtime)
+mirliton_*               processes, mailboxes, crashes, the loop (runtime)
 mirliton_supervisor_*    restarts, failed starts, supervisors that gave up
+mirliton_chaos_*         what was killed by plan, and how soon it was back
 mirliton_api_*           requests by resource, method and status class
+process_*                memory, processor time and files of the OS process (prometheus_client)
+
+A scraper that asks for OpenMetrics gets it, with the number of a crash dossier as exemplar where something crashed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from mirliton.api.counters import counters_of
 from mirliton.api.listening import Listener, Where
 from mirliton.config import MetricsSettings
-from mirliton.runtime import From, GenServer, Name, Node, NodeCollector, Reply
-from mirliton.supervisors import statistics
+from mirliton.runtime import From, GenServer, Name, Node, NodeCollector, Pauses, Reply
+from mirliton.runtime.families import counter, gauge
+from mirliton.supervisors import SupervisorCollector
+from mirliton.supervisors.chaos import ChaosCollector
 
 METRICS: Final = Name("service", "metrics")
 
 MakeCollector = Callable[[Node], Collector]
-
-
-class SupervisorCollector(Collector):
-    """What all supervisors of this OS process count."""
-
-    def collect(self) -> Iterable[Metric]:
-        now = statistics()
-        labels = ["supervisor", "child"]
-        yield _counter("mirliton_supervisor_restarts", "Children started again", labels, now.restarts)
-        yield _counter("mirliton_supervisor_failed_starts", "Starts that failed", labels, now.failed_starts)
-        yield _counter(
-            "mirliton_supervisor_unclean_stops", "Children that did not end as told", labels, now.unclean_stops
-        )
-        gave_up = {(supervisor,): count for supervisor, count in now.gave_up.items()}
-        yield _counter("mirliton_supervisor_gave_up", "Supervisors at their restart intensity", labels[:1], gave_up)
 
 
 class ApiCollector(Collector):
@@ -50,21 +42,19 @@ class ApiCollector(Collector):
         self._counters = counters_of(node)
 
     def collect(self) -> Iterable[Metric]:
+        """For Prometheus."""
         now = self._counters
-        labels = ["resource", "method", "status"]
-        yield _counter("mirliton_api_requests", "Requests answered", labels, dict(now.requests))
-        seconds = {(resource,): spent for resource, spent in now.seconds.items()}
-        yield _counter("mirliton_api_request_seconds", "Time spent on requests", ["resource"], seconds)
-        for name, text, value in (
-            ("mirliton_api_turned_away", "Requests refused because too many were under way", now.turned_away),
-            ("mirliton_api_crashes", "Requests that ended in a fault", now.crashes),
-            ("mirliton_api_logins_failed", "Logins with wrong credentials", now.logins_failed),
-            ("mirliton_api_logins_throttled", "Logins refused because too many had failed", now.logins_throttled),
-        ):
-            yield _counter(name, text, [], {(): value})
-        in_flight = GaugeMetricFamily("mirliton_api_requests_in_flight", "Requests under way")
-        in_flight.add_metric((), now.in_flight)
-        yield in_flight
+        yield counter(
+            "mirliton_api_requests", "Requests answered", dict(now.requests), ["resource", "method", "status"]
+        )
+        yield counter("mirliton_api_request_seconds", "Time spent on requests", dict(now.seconds), ["resource"])
+        yield counter("mirliton_api_turned_away", "Requests refused because too many were under way", now.turned_away)
+        yield counter("mirliton_api_crashes", "Requests that ended in a fault", now.crashes)
+        yield counter("mirliton_api_logins_failed", "Logins with wrong credentials", now.logins_failed)
+        yield counter(
+            "mirliton_api_logins_throttled", "Logins refused because too many had failed", now.logins_throttled
+        )
+        yield gauge("mirliton_api_requests_in_flight", "Requests under way", now.in_flight)
 
 
 class MetricsServer(GenServer):
@@ -76,8 +66,11 @@ class MetricsServer(GenServer):
     async def init(self, settings: MetricsSettings, more: tuple[MakeCollector, ...] = ()) -> None:
         self.trap_exit(True)
         self.registry = CollectorRegistry(auto_describe=False)
-        for collector in (NodeCollector(self.node), SupervisorCollector(), ApiCollector(self.node)):
+        self.processes = NodeCollector(self.node)
+        known = (self.processes, SupervisorCollector(), ChaosCollector(), ApiCollector(self.node), Pauses())
+        for collector in known:
             self.registry.register(collector)
+        ProcessCollector(registry=self.registry)
         for make in more:
             self.registry.register(make(self.node))
         self.scrapes = 0
@@ -101,15 +94,10 @@ class MetricsServer(GenServer):
     def state(self) -> Any:
         return {"listening": f"{self.listener.address.host}:{self.listener.address.port}", "scrapes": self.scrapes}
 
-    async def _scrape(self, _: web.Request) -> web.Response:
+    async def _scrape(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         # The collectors read what the loop changes, so they run on it; one scrape at a time bounds what that costs.
         async with self.scraping:
             self.scrapes += 1
-            return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-def _counter(name: str, text: str, labels: list[str], values: Mapping[Any, float]) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, text, labels=labels)
-    for key, value in values.items():
-        family.add_metric(key, value)
-    return family
+            await self.processes.look()
+            return web.Response(body=encode(self.registry), headers={"Content-Type": content_type})

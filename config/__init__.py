@@ -8,7 +8,11 @@ secret.py        a text that never prints                    rules.py        err
 display.py       settings as plain data                      filling.py      defaults
 errors.py        this package's errors                       casting.py      values of nearly right type
 
+host.py          the nodes of one host                       host_loading.py from a host file
+
 mirliton.toml    an example with every setting               freeswitch/     configuration of a switch
+host.toml        an example of a host file                   systemd/        a unit for `mirliton start`
+prometheus/      alerting rules                              grafana/        a dashboard
 """
 
 if __name__ != "mirliton.config":
@@ -26,10 +30,13 @@ from mirliton.config.errors import (
     crossbar_body,
 )
 from mirliton.config.filling import defaults, with_defaults
+from mirliton.config.host import Host, HostNode, HostSettings
+from mirliton.config.host_loading import load_host
 from mirliton.config.loading import load
 from mirliton.config.secret import Secret
 from mirliton.config.settings import (
     ApiSettings,
+    ChaosSettings,
     ControlSettings,
     DemoSettings,
     EcallmgrSettings,
@@ -48,11 +55,15 @@ from mirliton.config.validation import Conformed, conform, is_private, public_fi
 
 __all__ = [
     "ApiSettings",
+    "ChaosSettings",
     "ConfigError",
     "Conformed",
     "ControlSettings",
     "DemoSettings",
     "EcallmgrSettings",
+    "Host",
+    "HostNode",
+    "HostSettings",
     "InvalidDocument",
     "LegRecordSettings",
     "LimitSettings",
@@ -75,6 +86,7 @@ __all__ = [
     "describe",
     "is_private",
     "load",
+    "load_host",
     "public_fields",
     "schema",
     "schema_names",

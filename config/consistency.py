@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from mirliton.config.errors import SettingProblem
 from mirliton.config.settings import Settings
@@ -22,7 +23,12 @@ def inconsistencies(settings: Settings, source: str) -> tuple[SettingProblem, ..
     return tuple(
         SettingProblem(source, key, expectation, value)
         for key, expectation, value in itertools.chain(
-            _ports(settings), _switches(settings), _receiver(settings), _paths(settings), _times(settings)
+            _ports(settings),
+            _switches(settings),
+            _receiver(settings),
+            _paths(settings),
+            _database(settings),
+            _times(settings),
         )
     )
 
@@ -84,11 +90,26 @@ def _paths(settings: Settings) -> Iterator[_Problem]:
         yield "store.path", "must differ from control.socket", repr(str(settings.store.path))
 
 
+def _database(settings: Settings) -> Iterator[_Problem]:
+    for url in settings.store.all_urls:
+        try:
+            wrong = urlsplit(url).port == 0
+        except ValueError:
+            wrong = True
+        if wrong:
+            yield "store.urls", "must have ports from 1 to 65535", repr(url)
+    if settings.store.password and not settings.store.user:
+        yield "store.user", "must be given when store.password is", None
+
+
 def _times(settings: Settings) -> Iterator[_Problem]:
     node, timeouts = settings.node, settings.timeouts
     if node.heartbeat_interval * 2 > node.stall_timeout:
         expectation = "must be at least twice node.heartbeat_interval"
         yield "node.stall_timeout", expectation, f"{node.stall_timeout:g}"
+    if node.stalled_handler < node.slow_handler:
+        expectation = "must not be below node.slow_handler"
+        yield "node.stalled_handler", expectation, f"{node.stalled_handler:g}"
     if timeouts.switch_reconnect_first > timeouts.switch_reconnect_most:
         expectation = "must not exceed timeouts.switch_reconnect_most"
         yield "timeouts.switch_reconnect_first", expectation, f"{timeouts.switch_reconnect_first:g}"

@@ -24,6 +24,8 @@ from mirliton.config.values import Unusable, coerce, parse, shown
 
 PREFIX: Final = "MIRLITON_"
 FILE_VARIABLE: Final = "MIRLITON_CONFIG"
+_NO_SETTINGS: Final = "MIRLITON_NODE_SUPERVISOR_"
+"""Variables by which the node supervisor talks to itself over a reload."""
 DEFAULT_FILE: Final = Path("mirliton.toml")
 MAX_FILE: Final = 1024 * 1024
 MAX_SWITCHES: Final = 256
@@ -146,7 +148,7 @@ def _read_environment(
     places = {f"{PREFIX}{section}_{key}".upper(): (section, key) for section in types for key in _keys(types[section])}
     of_switches: list[tuple[int, str, str]] = []
     for variable in sorted(variables):
-        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE or variable.startswith(_NO_SETTINGS):
             continue
         if variable in places:
             section, key = places[variable]

@@ -68,6 +68,10 @@ class NodeSettings:
     """How often the node tells its supervisor that its loop turns."""
     stall_timeout: float = _seconds(10.0, 1, 600)
     """Silence after which the node supervisor kills and restarts the node."""
+    slow_handler: float = _seconds(0.1, 0.01, 60)
+    """A handler that holds the event loop for so long is logged and counted, with its stack."""
+    stalled_handler: float = _seconds(2.0, 0.05, 600)
+    """A handler that holds the event loop for so long is ended: its process crashes and is restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +108,39 @@ class ControlSettings:
     """Unix socket, mode 0600; relative to `node.state_dir`."""
     allow_replace_state: bool = False
     """Whether `replace_state` may change the state of a running process."""
-    allow_chaos: bool = False
-    """Whether `mirliton chaos` may kill processes by plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChaosSettings:
+    """Killing and troubling by plan: `mirliton chaos`, and `/v2/supervision/chaos` of the API."""
+
+    enabled: bool = False
+    """Whether it may be done at all. Without it there is no process that could."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """The embedded document store."""
+    """The document store: embedded, or a CouchDB."""
 
+    backend: Literal["sqlite", "couchdb"] = "sqlite"
+    """"sqlite" needs nothing else; "couchdb" is shared by nodes of many hosts."""
     path: Path = field(default=Path("mirliton.db"))
     """The SQLite file; relative to `node.state_dir`. All nodes of one host may share it, over no network disk."""
+    urls: str = _setting(
+        "http://127.0.0.1:5984",
+        pattern=r"https?://[A-Za-z0-9.:\[\]_-]{1,253}( +https?://[A-Za-z0-9.:\[\]_-]{1,253}){0,15}",
+        wording="must be http(s)://host:port, or several with spaces between, without user and password",
+    )
+    """CouchDB's hosts in the order in which they are preferred; the next is asked when one is away."""
+    user: str = _setting("", pattern=r"[^:\x00-\x1f\x7f]{0,128}", wording="must not hold a colon")
+    password: Secret = field(default=Secret(""))
+    pool: int = _setting(32, low=1, high=1000, unit="connections")
+    """Connections to CouchDB from one node."""
+
+    @property
+    def all_urls(self) -> tuple[str, ...]:
+        """Each of `urls`."""
+        return tuple(self.urls.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +265,7 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     control: ControlSettings = field(default_factory=ControlSettings)
+    chaos: ChaosSettings = field(default_factory=ChaosSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     switches: tuple[SwitchSettings, ...] = ()
     simulator: SimulatorSettings = field(default_factory=SimulatorSettings)

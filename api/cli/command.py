@@ -10,9 +10,11 @@ from typing import Any
 
 import structlog
 
-from mirliton.api.cli import printing
+from mirliton.api.cli import chaos, db, printing
+from mirliton.api.cli.bench import run_bench
 from mirliton.api.cli.client import Control
 from mirliton.api.cli.errors import CommandError
+from mirliton.api.cli.host import add_commands
 from mirliton.api.cli.logs import configure
 from mirliton.api.cli.show import say, show_call
 from mirliton.config import ConfigError, Settings, load
@@ -24,8 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     """The `mirliton` command; its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        settings = load(options.config)
-        return int(options.do(options, settings) or 0)
+        if options.of_host is not None:
+            return int(options.of_host(options))
+        return int(options.do(options, load(options.config)) or 0)
     except ConfigError as error:
         sys.stderr.write(f"mirliton: {error}\n")
         return os.EX_CONFIG
@@ -46,6 +49,7 @@ def command_names() -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mirliton", description="A telephony platform on Erlang's process model.")
     parser.add_argument("--config", type=Path, help="settings file (default: $MIRLITON_CONFIG, or ./mirliton.toml)")
+    parser.set_defaults(of_host=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run a node with all it needs")
@@ -62,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 
     tree = commands.add_parser("tree", help="show the supervision tree")
     tree.set_defaults(do=_ask("tree", printing.tree))
+
+    observe = commands.add_parser("observe", help="watch the node live: tree, mailboxes, restarts, crashes; and kill")
+    observe.set_defaults(do=_observe)
 
     status = commands.add_parser("status", help="show the node's figures")
     status.set_defaults(do=_ask("status", printing.table))
@@ -81,6 +88,25 @@ def _parser() -> argparse.ArgumentParser:
     dossiers = commands.add_parser("dossiers", help="show the last crashes")
     dossiers.add_argument("--last", type=int, default=10, help="how many (default 10)")
     dossiers.set_defaults(do=_ask("dossiers", printing.dossiers, "last"))
+
+    upgrade = commands.add_parser("upgrade", help="let an application that runs take the code that is installed now")
+    upgrade.add_argument("application", help="callflow, cdr, or an application of the node's controller")
+    upgrade.add_argument("--path", type=Path, help="take the code from this folder (made by pip install --target)")
+    upgrade.add_argument("--down", action="store_true", help="to an earlier version")
+    upgrade.set_defaults(do=_upgrade)
+
+    chaos.add_command(commands)
+
+    add_commands(commands)
+
+    bench = commands.add_parser("bench", help="measure the runtime beside asyncio and Erlang (in a checkout)")
+    bench.add_argument("--json", action="store_true", help="a list of name, value, unit, ratio_to_asyncio/_erlang")
+    bench.add_argument("--rounds", type=int, default=5, help="how often each is measured (default 5)")
+    bench.add_argument("--only", default="", metavar="X", help="only rows whose names contain X")
+    bench.add_argument("--peers", action="store_true", help="also other Python actor libraries, where installed")
+    bench.set_defaults(do=_bench)
+
+    db.add(commands)
     return parser
 
 
@@ -92,11 +118,30 @@ def _ask(do: str, show: Any, *names: str) -> Any:
     return command
 
 
+def _bench(options: argparse.Namespace, _: Settings) -> int:
+    flags = [f"--{name}" for name in ("json", "peers") if getattr(options, name)]
+    return run_bench([*flags, "--rounds", str(options.rounds), "--only", options.only])
+
+
 def _call(options: argparse.Namespace, settings: Settings) -> int:
     if not settings.simulator.enabled:
         raise CommandError("the simulated switch is off (simulator.enabled): place a call with a phone instead")
     cause = show_call(settings, options.caller, options.number, seconds=options.seconds, digits=options.digits)
     return os.EX_OK if cause else os.EX_TEMPFAIL
+
+
+def _observe(_: argparse.Namespace, settings: Settings) -> None:
+    try:
+        from mirliton.api.cli.observe import Observer
+    except ModuleNotFoundError as error:
+        raise CommandError(f"observe needs {error.name}: install mirliton[observe]") from None
+    Observer(settings.control_socket).run()
+
+
+def _upgrade(options: argparse.Namespace, settings: Settings) -> None:
+    path = str(options.path.resolve()) if options.path is not None else ""
+    with Control(settings.control_socket) as control:
+        say(printing.table(control.ask("upgrade", application=options.application, path=path, down=options.down)))
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
@@ -123,7 +168,7 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             Program("demo", "mirliton.api.cli.show:main", (settings,), restart="temporary", stall=None, shutdown=1.0)
         )
     logger = structlog.get_logger("mirliton.host")
-    status = NodeSupervisor(programs, intensity=5, period=30.0, stacks=state / "stacks", log=logger).run()
+    status = NodeSupervisor(programs, stacks=state / "stacks", log=logger).run()
     if log is not None and status != os.EX_OK:
         sys.stderr.write(f"mirliton: stopped with status {status}; {log} tells more\n")
     return status

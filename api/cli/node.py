@@ -8,11 +8,12 @@ import signal
 import sys
 from pathlib import Path
 
+from mirliton.actors.store import StoreError
 from mirliton.api.cli.demo import load_demo
 from mirliton.api.cli.logs import configure
 from mirliton.api.cli.root import ROOT, tree
 from mirliton.config import Settings
-from mirliton.runtime import Crash, Node, Shutdown, StartError
+from mirliton.runtime import Crash, Node, Shutdown, StartError, Watchdog
 from mirliton.supervisors import Supervisor
 from mirliton.supervisors.node_heartbeat import Heartbeat
 
@@ -28,7 +29,8 @@ async def _run(heartbeat: Heartbeat, settings: Settings) -> int:
     heartbeat.start(loop)
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    node = Node(settings.node.name)
+    limits = Watchdog(settings.node.slow_handler, settings.node.stalled_handler)
+    node = Node(settings.node.name, watchdog=limits, short_pauses=True)
     async with node:
         try:
             root = await node.start(Supervisor, tree(settings), name=ROOT)
@@ -38,7 +40,12 @@ async def _run(heartbeat: Heartbeat, settings: Settings) -> int:
             sys.stderr.write(f"mirliton: {cause}\n")
             return os.EX_UNAVAILABLE
         if settings.demo.enabled:
-            await load_demo(node, settings)
+            try:
+                await load_demo(node, settings)
+            except StoreError as error:
+                node.log.error("demo_cannot_load", reason=str(error))
+                sys.stderr.write(f"mirliton: the demo account cannot be loaded: {error}\n")
+                return os.EX_UNAVAILABLE
         heartbeat.ready()
         ended = loop.create_task(node.wait_exit(root, timeout=None))
         asked = loop.create_task(stop.wait())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mirliton.supervisors.chaos.report import ms, report_text
+
 
 def tree(branch: dict[str, Any]) -> str:
     """A supervision tree as a picture."""
@@ -31,6 +33,25 @@ def table(facts: dict[str, Any]) -> str:
     """Facts, a line each."""
     width = max(map(len, facts), default=0)
     return "\n".join(f"{key:{width}}  {_text(value)}" for key, value in facts.items())
+
+
+def processes(picture: dict[str, Any]) -> str:
+    """The nodes of a host, a line each, and the host itself below them."""
+    rows = [["NODE", "STATE", "PID", "SECONDS", "STARTS", "MEMORY", ""], *map(_process, picture["nodes"])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    host = picture["host"]
+    return "\n".join([*lines, "", f"host {host['state']}, pid {host['os_pid']}: {host['status']}"])
+
+
+def _process(node: dict[str, Any]) -> list[str]:
+    memory = "-" if node["memory"] is None else f"{node['memory'] / 2**20:.0f} MB"
+    notes = [f"waits for {', '.join(node['waits_for'])}"] if node["waits_for"] else []
+    notes += [f"starts in {node['to_start_in']:g} s"] if node["to_start_in"] is not None else []
+    notes += [f"to be restarted: {node['to_restart']}"] if node["to_restart"] else []
+    notes += [f"before: {node['previous']}"] if node["previous"] else []
+    facts = [node["name"], node["state"], _text(node["os_pid"]), f"{node['seconds']:.0f}", str(node["starts"]), memory]
+    return [*facts, "; ".join(notes)]
 
 
 def explanation(answer: dict[str, Any]) -> str:
@@ -61,3 +82,41 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={_text(item)}" for key, item in value.items()) or "-"
     return "-" if value is None else str(value)
+
+
+def chaos_event(event: dict[str, Any]) -> str:
+    """One line of a run of chaos; empty for what is in the report anyway."""
+    match event["event"]:
+        case "begun":
+            return f"{event['plan']}, seed {event['seed']}"
+        case "hit":
+            return f"{event['at']:8.2f} s  {event['how']} {event['target']} ({event['class']} {event['pid']})"
+        case "back":
+            return f"{'':10}  {event['target']} is back after {ms(event['took'])}"
+        case "lost" | "gone" | "unmoved":
+            note = f": {event['note']}" if event.get("note") else ""
+            return f"{'':10}  {event['target']} is {event['event']}{note}"
+        case "failed":
+            return f"{'':10}  this did not hold: {event['invariant']}"
+        case "going_on":
+            return f"{event['seconds']:8.2f} s  {event['state']}: {event['hits']} hits, {event['down']} down"
+        case _:
+            return ""
+
+
+def chaos_preview(preview: dict[str, Any]) -> str:
+    """What a plan would hit."""
+    lines = [f"{preview['plan']}, seed {preview['seed']}, if all stays as it is now:"]
+    for strike in preview["strikes"]:
+        said = strike.get("would_hit")
+        said = f"{said} ({strike['class']} {strike['pid']})" if said else f"held back: {strike['held_back']}"
+        lines.append(f"{strike['at']:8.2f} s  {strike['how']} {said}")
+    for group in preview["groups"]:
+        lines.append(f"{group['group']}: {group['fits']} fit, {group['may_be_hit']} may be hit")
+        lines += [f"  not {target}: {why}" for target, why in group["spared"].items()]
+    return "\n".join(lines)
+
+
+def chaos_report(report: dict[str, Any]) -> str:
+    """What came of a run of chaos."""
+    return report_text(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -54,6 +55,9 @@ TIMERS: Final = Work("timing:timers", "floor_processes:timers", "timers", 100_00
 PHONE_CALLS: Final = Work("phone_calls:through", None, None, 600, 6, once=True)
 REACTION: Final = Work("reaction:ours", "reaction:floor", None, 200, 3, once=True)
 
+NODES: Final = Work("nodes:through", "nodes:raw", None, 200_000, 500, once=True)
+"""Needs a RabbitMQ to be installed. It stands beside aio-pika, which is the floor here."""
+
 PEERS: Final = ("pykka", "thespian", "xoscar")
 """Other Python actor libraries, by the name they are imported under."""
 
@@ -81,4 +85,13 @@ ROWS: Final = (
     Row("new call to first command, 99th percentile", "ms", "less", REACTION, "park_p99"),
     Row("end of a command to the next, median", "ms", "less", REACTION, "next_p50"),
     Row("end of a command to the next, 99th percentile", "ms", "less", REACTION, "next_p99"),
+    *(
+        (
+            Row("200 bytes to another OS process, RabbitMQ", "messages/s", "more", NODES, "rate"),
+            Row("call to another OS process, idle, median", "ms", "less", NODES, "p50"),
+            Row("call to another OS process, idle, 99th percentile", "ms", "less", NODES, "p99"),
+        )
+        if shutil.which("rabbitmq-server") is not None
+        else ()
+    ),
 )

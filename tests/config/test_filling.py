@@ -96,7 +96,9 @@ def test_wrong_types_are_left_as_they_are() -> None:
 
 @pytest.mark.parametrize("name", sorted(schema_names()))
 def test_defaults_break_no_rule_but_required(name: str) -> None:
-    assert {error.rule for error in validate(name, defaults(name))} <= {"required", "not_one_schema_valid"}
+    # Kazoo's own default for the macros of an audio_macro is none, of which it wants at least one.
+    allowed = {"required", "not_one_schema_valid"} | ({"minItems"} if name == "callflows.audio_macro" else set())
+    assert {error.rule for error in validate(name, defaults(name))} <= allowed
 
 
 @settings(max_examples=60, deadline=None)

@@ -27,6 +27,9 @@ def test_nothing_given_means_the_defaults(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     assert load(environment={}) == Settings()
     assert load(environment={"HOME": "/", "MIRLITON": "x"}) == Settings()
+    assert (
+        load(environment={"MIRLITON_NODE_SUPERVISOR_TRIAL": "1"}) == Settings()
+    )  # a reload sets it, and is no setting
 
 
 def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
@@ -224,8 +227,11 @@ def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
         ("[leg_records]\nhost = 'fs.example.com'", "leg_records.password must be given when"),
         ("[store]\npath = 'control.sock'", "store.path is 'control.sock', but must differ from control.socket"),
         ("[store]\npath = '.'", "store.path is '.', but must name a file"),
+        ("[store]\nurls = 'http://db:99999'", "store.urls is 'http://db:99999', but must have ports from 1 to 65535"),
+        ("[store]\npassword = 'x'", "store.user must be given when store.password is"),
         ("[node]\nstate_dir = '/" + "x" * 120 + "'", "must come to at most 107 bytes as a full path"),
         ("[node]\nstall_timeout = 1\nheartbeat_interval = 1", "must be at least twice node.heartbeat_interval"),
+        ("[node]\nslow_handler = 3", "must not be below node.slow_handler"),
         ("[timeouts]\nswitch_reconnect_first = 60", "must not exceed timeouts.switch_reconnect_most"),
         (
             "[[switches]]\nname = 'x'\npassword = 'y'",

@@ -23,7 +23,7 @@ def test_the_defaults_are_those_of_make_run() -> None:
     assert settings.control_socket == Path("var/control.sock")
     assert settings.store_path == Path("var/mirliton.db")
     assert [(each.name, each.host, each.port) for each in settings.all_switches] == [("simulated", "127.0.0.1", 8021)]
-    assert not settings.control.allow_chaos
+    assert not settings.chaos.enabled
     assert not settings.control.allow_replace_state
 
 
