@@ -21,7 +21,6 @@ suppress_warnings = ["misc.highlighting_failure"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
-autodoc_mock_imports: list[str] = []
 
 # Thespian's base class is not documented here, and its methods are not ours.
 autodoc_inherit_docstrings = False
@@ -32,7 +31,7 @@ def _docstring(_app, _what, _name, _obj, _options, lines):
 
 
 def _skip(_app, _what, name, _obj, skip, _options):
-    return True if re.fullmatch(r"_.*|receiveMessage|model_.*", name) else skip
+    return True if re.fullmatch(r"_.*|receiveMessage", name) else skip
 
 
 def setup(app):
