@@ -3,8 +3,9 @@
 All durations inside the simulator are simulated seconds. `RealClock(speed=20)` lets twenty of them pass
 in a real second, so that a caller who waits two seconds costs a test a tenth of one. `ManualClock` stands
 still until it is told to move: with an in-memory connection (`memory.py`) a whole call is then
-deterministic. Wall-clock stamps in events and records follow simulated time, so that a call's billed
-seconds agree with what its script says.
+deterministic. Real time waits for whoever is late: while the loop is held up, simulated time stands still at the first
+callback that is due, so that a slow machine makes a call longer and never makes it another call. Wall-clock stamps in
+events and records follow simulated time, so that a call's billed seconds agree with what its script says.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import heapq
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Timer(Protocol):
@@ -47,31 +48,8 @@ async def sleep(clock: Clock, seconds: float) -> None:
         timer.cancel()
 
 
-class RealClock:
-    """Real time, `speed` simulated seconds for each real one."""
-
-    def __init__(self, speed: float = 1.0) -> None:
-        if speed <= 0:
-            raise ValueError(f"speed is {speed}; expected simulated seconds per real second, above 0")
-        self.speed = speed
-        self._start = time.monotonic()
-        self._epoch = time.time()
-
-    def now(self) -> float:
-        """Simulated seconds since the clock was made."""
-        return (time.monotonic() - self._start) * self.speed
-
-    def micros(self) -> int:
-        """Microseconds since 1970, in simulated time."""
-        return int((self._epoch + self.now()) * 1_000_000)
-
-    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
-        """Run `callback` after `delay` simulated seconds."""
-        return asyncio.get_running_loop().call_later(max(delay, 0.0) / self.speed, callback)
-
-
 class _Entry:
-    """One waiting callback of a ManualClock."""
+    """One waiting callback."""
 
     __slots__ = ("callback", "cancelled")
 
@@ -82,6 +60,87 @@ class _Entry:
     def cancel(self) -> None:
         self.cancelled = True
 
+    def run(self) -> None:
+        """Call back, unless cancelled since it fell due."""
+        if not self.cancelled:
+            self.callback()
+
+
+class _Agenda:
+    """Waiting callbacks by the simulated time at which they are due, and in the order given among equals."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, _Entry]] = []
+        self._order = count()
+
+    def add(self, due: float, callback: Callable[[], object]) -> _Entry:
+        entry = _Entry(callback)
+        heapq.heappush(self._heap, (due, next(self._order), entry))
+        return entry
+
+    def first(self) -> float | None:
+        """When the next callback is due, or None when nothing waits."""
+        while self._heap and self._heap[0][2].cancelled:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def take(self) -> _Entry:
+        """The next callback, which waits no more."""
+        return heapq.heappop(self._heap)[2]
+
+
+class RealClock:
+    """Real time, `speed` simulated seconds for each real one; a delay of the loop beyond `LAG` does not count."""
+
+    LAG: Final = 0.02
+    """Real seconds by which a callback may be late before time waits for it."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        if speed <= 0:
+            raise ValueError(f"speed is {speed}; expected simulated seconds per real second, above 0")
+        self.speed = speed
+        self._start = time.monotonic()
+        self._epoch = time.time()
+        self._agenda = _Agenda()
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def now(self) -> float:
+        """Simulated seconds since the clock was made."""
+        now = (time.monotonic() - self._start) * self.speed
+        due = self._agenda.first()
+        if due is None or now <= (latest := due + self.LAG * self.speed):
+            return now
+        self._start += (now - latest) / self.speed
+        return latest
+
+    def micros(self) -> int:
+        """Microseconds since 1970, in simulated time."""
+        return int((self._epoch + self.now()) * 1_000_000)
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
+        """Run `callback` after `delay` simulated seconds."""
+        due = self.now() + max(delay, 0.0)
+        entry = self._agenda.add(due, callback)
+        if self._agenda.first() == due:
+            self._set_alarm()
+        return entry
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        due = self._agenda.first()
+        if due is not None:
+            self._alarm = asyncio.get_running_loop().call_later((due - self.now()) / self.speed, self._ring)
+
+    def _ring(self) -> None:
+        """Let the loop run what is due: each in a callback of its own, so that one that raises harms no other."""
+        now = self.now()
+        loop = asyncio.get_running_loop()
+        while (due := self._agenda.first()) is not None and due <= now:
+            loop.call_soon(self._agenda.take().run)
+        self._set_alarm()
+
 
 class ManualClock:
     """Time that moves only by `step` and `advance`; callbacks run inside these calls, in order."""
@@ -89,8 +148,7 @@ class ManualClock:
     def __init__(self, epoch: float = 1_800_000_000.0) -> None:
         self._now = 0.0
         self._epoch = epoch
-        self._heap: list[tuple[float, int, _Entry]] = []
-        self._order = count()
+        self._agenda = _Agenda()
 
     def now(self) -> float:
         """Simulated seconds since the clock was made."""
@@ -102,15 +160,11 @@ class ManualClock:
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
         """Run `callback` when the clock has been moved by `delay`."""
-        entry = _Entry(callback)
-        heapq.heappush(self._heap, (self._now + max(delay, 0.0), next(self._order), entry))
-        return entry
+        return self._agenda.add(self._now + max(delay, 0.0), callback)
 
     def next_deadline(self) -> float | None:
         """When the next callback is due, or None when nothing waits."""
-        while self._heap and self._heap[0][2].cancelled:
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        return self._agenda.first()
 
     def step(self) -> bool:
         """Move to the next deadline and run all callbacks due then; False when nothing waits."""
@@ -125,5 +179,5 @@ class ManualClock:
         end = self._now + seconds
         while (due := self.next_deadline()) is not None and due <= end:
             self._now = max(self._now, due)
-            heapq.heappop(self._heap)[2].callback()
+            self._agenda.take().run()
         self._now = max(self._now, end)

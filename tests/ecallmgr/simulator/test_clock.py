@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 
 from mirliton.ecallmgr.simulator import ManualClock, RealClock
+from mirliton.ecallmgr.simulator.clock import Timer
+from mirliton.ecallmgr.simulator.clock import sleep as simulated
 
 
 def test_manual_time_runs_callbacks_in_order_at_their_time() -> None:
@@ -36,3 +39,33 @@ async def test_real_time_goes_faster_by_its_speed() -> None:
 def test_speed_must_be_above_zero() -> None:
     with pytest.raises(ValueError, match="speed is 0"):
         RealClock(0)
+
+
+async def test_a_loop_that_is_held_up_makes_time_wait() -> None:
+    """What follows from a callback comes before a later callback, however late the machine lets both run."""
+    clock = RealClock(speed=20.0)
+    ran: list[str] = []
+    rings_out = clock.call_later(10.0, lambda: ran.append("rang out"))
+    cancelling = asyncio.create_task(_cancel_after(clock, 1.0, rings_out))
+    await asyncio.sleep(0)
+    time.sleep(0.8)  # noqa: ASYNC251 # the loop, held up for sixteen simulated seconds
+    await cancelling
+    assert clock.now() < 3.0
+    await simulated(clock, 12.0)
+    assert ran == []
+
+
+async def _cancel_after(clock: RealClock, seconds: float, timer: Timer) -> None:
+    await simulated(clock, seconds)
+    await asyncio.sleep(0)  # as a call that is cancelled takes a few turns of the loop
+    timer.cancel()
+
+
+async def test_a_callback_that_raises_harms_no_other() -> None:
+    clock = RealClock(speed=1000.0)
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(repr(context["exception"])))
+    clock.call_later(1.0, lambda: 1 / 0)
+    clock.call_later(1.0, lambda: told.append("and on"))
+    await simulated(clock, 2.0)
+    assert told == ["ZeroDivisionError('division by zero')", "and on"]
