@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Unpack
 
 from mirliton.actors.store.documents import Document
 from mirliton.actors.store.errors import (
@@ -19,7 +19,7 @@ from mirliton.actors.store.errors import (
     StoreError,
     StoreUnavailable,
 )
-from mirliton.actors.store.interface import UNSET, Attachment, BulkRow, ViewResult
+from mirliton.actors.store.interface import UNSET, Attachment, BulkRow, IdOptions, ViewOptions, ViewResult
 from mirliton.actors.store.server import STORE, StoreFault, StoreRequest
 from mirliton.runtime import Address, CallTimeout, MailboxFull, NoProc, ServerDied
 
@@ -108,68 +108,12 @@ class StoreClient:
             gone = rev
         return gone
 
-    async def all_docs(
-        self,
-        db: str,
-        *,
-        keys: Sequence[str] | None = None,
-        startkey: str | None = None,
-        endkey: str | None = None,
-        inclusive_end: bool = True,
-        descending: bool = False,
-        limit: int | None = None,
-        skip: int = 0,
-        include_docs: bool = False,
-    ) -> ViewResult:
-        result: ViewResult = await self._ask(
-            "all_docs",
-            db,
-            keys=list(keys) if keys is not None else None,
-            startkey=startkey,
-            endkey=endkey,
-            inclusive_end=inclusive_end,
-            descending=descending,
-            limit=limit,
-            skip=skip,
-            include_docs=include_docs,
-        )
+    async def all_docs(self, db: str, **options: Unpack[IdOptions]) -> ViewResult:
+        result: ViewResult = await self._ask("all_docs", db, **options)
         return result
 
-    async def view(
-        self,
-        db: str,
-        view: str,
-        *,
-        key: Any = UNSET,
-        keys: Sequence[Any] | None = None,
-        startkey: Any = UNSET,
-        endkey: Any = UNSET,
-        inclusive_end: bool = True,
-        descending: bool = False,
-        limit: int | None = None,
-        skip: int = 0,
-        include_docs: bool = False,
-        reduce: bool | None = None,
-        group: bool = False,
-        group_level: int | None = None,
-    ) -> ViewResult:
-        result: ViewResult = await self._ask(
-            "view",
-            db,
-            view,
-            key=key,
-            keys=list(keys) if keys is not None else None,
-            startkey=startkey,
-            endkey=endkey,
-            inclusive_end=inclusive_end,
-            descending=descending,
-            limit=limit,
-            skip=skip,
-            include_docs=include_docs,
-            reduce=reduce,
-            group=group,
-            group_level=group_level,
-        )
+    async def view(self, db: str, view: str, **options: Unpack[ViewOptions]) -> ViewResult:
+        result: ViewResult = await self._ask("view", db, view, **options)
         return result
 
     async def refresh(self, db: str | None = None) -> int:

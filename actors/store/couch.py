@@ -31,7 +31,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import structlog
 
@@ -54,7 +54,7 @@ from mirliton.actors.store.errors import (
     StoreUnavailable,
     ViewNotFound,
 )
-from mirliton.actors.store.interface import UNSET, Attachment, BulkRow, Store, ViewResult
+from mirliton.actors.store.interface import Attachment, BulkRow, IdOptions, Store, ViewOptions, ViewResult
 from mirliton.actors.store.values import Limits, Prepared, TooMuchForNow, prepare
 from mirliton.actors.store.views import View
 
@@ -202,79 +202,21 @@ class CouchStore:
         names.check_document(id)
         return await couch_documents.delete(self.line, db, id, rev)
 
-    async def all_docs(
-        self,
-        db: str,
-        *,
-        keys: Sequence[str] | None = None,
-        startkey: str | None = None,
-        endkey: str | None = None,
-        inclusive_end: bool = True,
-        descending: bool = False,
-        limit: int | None = None,
-        skip: int = 0,
-        include_docs: bool = False,
-    ) -> ViewResult:
+    async def all_docs(self, db: str, **options: Unpack[IdOptions]) -> ViewResult:
         """See Store."""
         names.check_database(db)
-        queries.check_paging("_all_docs", limit, skip)
-        checks.id_range(keys, startkey, endkey)
-        if keys is not None:
-            ids = checks.ids(keys, self.limits)
-            ids = ids[skip:] if limit is None else ids[skip : skip + limit]
-            return await couch_views.docs_by_id(self.line, db, ids, include_docs=include_docs)
-        return await couch_views.all_docs(
-            self.line,
-            db,
-            startkey=startkey,
-            endkey=endkey,
-            inclusive_end=inclusive_end,
-            descending=descending,
-            limit=limit,
-            skip=skip,
-            include_docs=include_docs,
-            most=self.limits.view_rows,
-        )
+        query = queries.id_query(self.limits, **options)
+        if query.keys is not None:
+            return await couch_views.docs_by_id(self.line, db, query.keys, include_docs=query.include_docs)
+        return await couch_views.all_docs(self.line, db, query, self.limits.view_rows)
 
     # --- views ---
 
-    async def view(
-        self,
-        db: str,
-        view: str,
-        *,
-        key: Any = UNSET,
-        keys: Sequence[Any] | None = None,
-        startkey: Any = UNSET,
-        endkey: Any = UNSET,
-        inclusive_end: bool = True,
-        descending: bool = False,
-        limit: int | None = None,
-        skip: int = 0,
-        include_docs: bool = False,
-        reduce: bool | None = None,
-        group: bool = False,
-        group_level: int | None = None,
-    ) -> ViewResult:
+    async def view(self, db: str, view: str, **options: Unpack[ViewOptions]) -> ViewResult:
         """See Store. Strings are in CouchDB's own order, and numbers are doubles, as JavaScript's are."""
         names.check_database(db)
-        query = queries.view_query(
-            self._view(db, view),
-            key=key,
-            keys=keys,
-            startkey=startkey,
-            endkey=endkey,
-            inclusive_end=inclusive_end,
-            descending=descending,
-            limit=limit,
-            skip=skip,
-            include_docs=include_docs,
-            reduce=reduce,
-            group=group,
-            group_level=group_level,
-            most_keys=self.limits.bulk_rows,
-        )
-        given = couch_views.Keys(key, keys, startkey, endkey, inclusive_end)
+        query = queries.view_query(self._view(db, view), self.limits.bulk_rows, **options)
+        given = couch_views.Keys.of(options)
         line = self.line
         design = next(design for design in self._designs_for(db) if query.view in design.views)
         for _ in range(3):

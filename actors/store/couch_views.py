@@ -20,8 +20,8 @@ from mirliton.actors.store.couch_design import DESIGNS, not_there
 from mirliton.actors.store.couch_documents import NO_DATABASE, by_ids, document, get_many
 from mirliton.actors.store.couch_line import Line
 from mirliton.actors.store.errors import BadQuery, DatabaseNotFound, TooLarge
-from mirliton.actors.store.interface import UNSET, Row, ViewResult
-from mirliton.actors.store.queries import Query
+from mirliton.actors.store.interface import UNSET, Row, ViewOptions, ViewResult
+from mirliton.actors.store.queries import IdQuery, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,16 @@ class Keys:
     startkey: Any = UNSET
     endkey: Any = UNSET
     inclusive_end: bool = True
+
+    @classmethod
+    def of(cls, options: ViewOptions) -> Keys:
+        return cls(
+            options.get("key", UNSET),
+            options.get("keys"),
+            options.get("startkey", UNSET),
+            options.get("endkey", UNSET),
+            options.get("inclusive_end", True),
+        )
 
 
 class NotInstalled(Exception):
@@ -158,33 +168,21 @@ async def docs_by_id(line: Line, db: str, ids: Sequence[str], *, include_docs: b
     return ViewResult(rows, await _count(line, db))
 
 
-async def all_docs(
-    line: Line,
-    db: str,
-    *,
-    startkey: str | None,
-    endkey: str | None,
-    inclusive_end: bool,
-    descending: bool,
-    limit: int | None,
-    skip: int,
-    include_docs: bool,
-    most: int,
-) -> ViewResult:
+async def all_docs(line: Line, db: str, query: IdQuery, most: int) -> ViewResult:
     """The documents by id, without the design documents, which CouchDB has among them.
 
     No other id begins with an underscore, so they split the range in two.
     """
-    wanted = most + 1 if limit is None else min(limit, most + 1)
-    low, high = _range(startkey, endkey, inclusive_end, descending)
+    wanted = most + 1 if query.limit is None else min(query.limit, most + 1)
+    low, high = query.range
     below = (low, "_" if high is None else min(high, "_", key=_raw))
     above = (max(low, "`", key=_raw), high)
     rows: list[Row] = []
-    left = skip
-    for first, end in (above, below) if descending else (below, above):
+    left = query.skip
+    for first, end in (above, below) if query.descending else (below, above):
         if len(rows) == wanted or (end is not None and _raw(first) >= _raw(end)):
             continue
-        options = _options(first, end, descending) | {"include_docs": include_docs}
+        options = _options(first, end, query.descending) | {"include_docs": query.include_docs}
         found = await _docs(line, db, {**options, "skip": left, "limit": wanted - len(rows)})
         if left and not found:
             # The page begins beyond this part: how much of what is to be skipped lies in it?
@@ -193,15 +191,7 @@ async def all_docs(
             left = 0
         rows += [_id_row(row) for row in found]
     _bounded(f"_all_docs in {db}", len(rows), most)
-    return ViewResult(rows, await _count(line, db), skip if startkey is None and endkey is None else None)
-
-
-def _range(startkey: str | None, endkey: str | None, inclusive_end: bool, descending: bool) -> tuple[str, str | None]:
-    """The ids from the first (included) up to the second (not included; None: no end)."""
-    if descending:
-        low = "" if endkey is None else endkey if inclusive_end else endkey + "\0"
-        return low, None if startkey is None else startkey + "\0"
-    return startkey or "", None if endkey is None else endkey + "\0" if inclusive_end else endkey
+    return ViewResult(rows, await _count(line, db), query.skip if query.range == ("", None) else None)
 
 
 def _options(low: str, high: str | None, descending: bool) -> dict[str, Any]:

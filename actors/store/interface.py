@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
-from typing import Any, Final, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Literal, Protocol, TypedDict, TypeVar, Unpack, runtime_checkable
 
 from mirliton.actors.store.documents import Document
 from mirliton.runtime.messages import message
@@ -35,6 +35,44 @@ class Unset(Enum):
 
 UNSET: Final = Unset.UNSET
 """Stands for a key that was not given: None is a key."""
+
+
+class PageOptions(TypedDict, total=False):
+    """Which part of the rows is asked."""
+
+    inclusive_end: bool
+    """Whether what is at `endkey` belongs to them; it does unless this is False."""
+    descending: bool
+    """From the last to the first; the range then runs from `startkey` down to `endkey`."""
+    limit: int | None
+    """At most so many rows."""
+    skip: int
+    """Leave out so many rows first."""
+    include_docs: bool
+    """With each row its document."""
+
+
+class IdOptions(PageOptions, total=False):
+    """Which documents are asked: those of `keys`, or those from `startkey` to `endkey`."""
+
+    keys: Sequence[str] | None
+    startkey: str | None
+    endkey: str | None
+
+
+class ViewOptions(PageOptions, total=False):
+    """Which rows of a view are asked: those of one key, of each of several, or of a range; and how they are reduced."""
+
+    key: Any
+    keys: Sequence[Any] | None
+    startkey: Any
+    endkey: Any
+    reduce: bool | None
+    """False: not at all, though the view has a reduce."""
+    group: bool
+    """One row for each key."""
+    group_level: int | None
+    """One row for each beginning of so many elements of array keys."""
 
 
 @message("store.row")
@@ -132,48 +170,18 @@ class Store(Protocol):
     async def delete(self, db: str, id: str, rev: str) -> str:
         """Leave a tombstone; returns its revision. Raises DatabaseNotFound, DocumentNotFound, Conflict."""
 
-    async def all_docs(
-        self,
-        db: str,
-        *,
-        keys: Sequence[str] | None = None,
-        startkey: str | None = None,
-        endkey: str | None = None,
-        inclusive_end: bool = True,
-        descending: bool = False,
-        limit: int | None = None,
-        skip: int = 0,
-        include_docs: bool = False,
-    ) -> ViewResult:
+    async def all_docs(self, db: str, **options: Unpack[IdOptions]) -> ViewResult:
         """Every document by id, in the order of code points; the value is {"rev": …}.
 
         With `keys`, a row for each of them in their order, with `error` where there is no such document.
         Raises DatabaseNotFound, BadQuery.
         """
 
-    async def view(
-        self,
-        db: str,
-        view: str,
-        *,
-        key: Any = UNSET,
-        keys: Sequence[Any] | None = None,
-        startkey: Any = UNSET,
-        endkey: Any = UNSET,
-        inclusive_end: bool = True,
-        descending: bool = False,
-        limit: int | None = None,
-        skip: int = 0,
-        include_docs: bool = False,
-        reduce: bool | None = None,
-        group: bool = False,
-        group_level: int | None = None,
-    ) -> ViewResult:
+    async def view(self, db: str, view: str, **options: Unpack[ViewOptions]) -> ViewResult:
         """The rows of a declared view ("design/name"), ordered by key (`collation.py`), then by id.
 
-        `keys` gives the rows of each key in the order of `keys`. With `descending` the range runs from `startkey`
-        down to `endkey`. A view with a reduce is reduced unless `reduce=False`: to one row, to one per key (`group`) or
-        to one per first `group_level` elements of array keys. Raises DatabaseNotFound, ViewNotFound, BadQuery.
+        `keys` gives the rows of each key in the order of `keys`. A view with a reduce is reduced to one row, unless it
+        is told otherwise. Raises DatabaseNotFound, ViewNotFound, BadQuery.
         """
 
     async def refresh(self, db: str | None = None) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Unpack
 
+from mirliton.actors.store import checks
 from mirliton.actors.store.collation import HIGH, encode
 from mirliton.actors.store.errors import BadQuery, TooLarge
-from mirliton.actors.store.interface import UNSET
+from mirliton.actors.store.interface import UNSET, IdOptions
+from mirliton.actors.store.values import Limits
 from mirliton.actors.store.views import Reduce, View
 
 Range = tuple[bytes, bytes]
@@ -45,6 +47,7 @@ class Query:
 
 def view_query(
     view: View,
+    most_keys: int,
     *,
     key: Any = UNSET,
     keys: Sequence[Any] | None = None,
@@ -58,7 +61,6 @@ def view_query(
     reduce: bool | None = None,
     group: bool = False,
     group_level: int | None = None,
-    most_keys: int = 2000,
 ) -> Query:
     """The question that these options ask. Raises BadQuery, and TooLarge for more than `most_keys` keys."""
     check_paging(view.name, limit, skip)
@@ -85,6 +87,44 @@ def view_query(
         group=grouped,
         group_level=group_level,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class IdQuery:
+    """A question to all documents by id."""
+
+    keys: Sequence[str] | None = None
+    """The ids that are asked, already cut to the page; else the range and the page count."""
+    startkey: str | None = None
+    endkey: str | None = None
+    inclusive_end: bool = True
+    descending: bool = False
+    limit: int | None = None
+    skip: int = 0
+    include_docs: bool = False
+
+    @property
+    def range(self) -> tuple[str, str | None]:
+        """The ids from the first (included) up to the second (not included; None: no end)."""
+        just_above = "\0"  # no id lies between an id and the id with this behind it
+        first, last = (self.endkey, self.startkey) if self.descending else (self.startkey, self.endkey)
+        if first is not None and self.descending and not self.inclusive_end:
+            first += just_above
+        if last is not None and (self.descending or self.inclusive_end):
+            last += just_above
+        return first or "", last
+
+
+def id_query(limits: Limits, **options: Unpack[IdOptions]) -> IdQuery:
+    """The question that these options ask. Raises BadQuery, and TooLarge for more ids than `limits` allow."""
+    asked = IdQuery(**options)
+    check_paging("_all_docs", asked.limit, asked.skip)
+    checks.id_range(asked.keys, asked.startkey, asked.endkey)
+    if asked.keys is None:
+        return asked
+    ids = checks.ids(asked.keys, limits)
+    end = None if asked.limit is None else asked.skip + asked.limit
+    return replace(asked, keys=ids[asked.skip : end])
 
 
 def check_paging(view: str, limit: int | None, skip: int) -> None:

@@ -18,7 +18,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from mirliton.actors.store import (
     checks,
@@ -33,7 +33,7 @@ from mirliton.actors.store import (
 from mirliton.actors.store.design import VIEWS
 from mirliton.actors.store.documents import Document
 from mirliton.actors.store.errors import DatabaseNotFound, StoreClosed, StoreUnavailable, ViewNotFound
-from mirliton.actors.store.interface import UNSET, Attachment, BulkRow, Store, ViewResult
+from mirliton.actors.store.interface import Attachment, BulkRow, IdOptions, Store, ViewOptions, ViewResult
 from mirliton.actors.store.sqlite_session import Session
 from mirliton.actors.store.sqlite_threads import Statistics, Threads, Tuning
 from mirliton.actors.store.values import Limits, Prepared, TooMuchForNow, prepare
@@ -149,80 +149,24 @@ class SqliteStore:
         tombstone: str = await self._write("delete", lambda session: sqlite_documents.delete(session, db, id, rev))
         return tombstone
 
-    async def all_docs(
-        self,
-        db: str,
-        *,
-        keys: Sequence[str] | None = None,
-        startkey: str | None = None,
-        endkey: str | None = None,
-        inclusive_end: bool = True,
-        descending: bool = False,
-        limit: int | None = None,
-        skip: int = 0,
-        include_docs: bool = False,
-    ) -> ViewResult:
+    async def all_docs(self, db: str, **options: Unpack[IdOptions]) -> ViewResult:
         """See Store."""
         names.check_database(db)
-        queries.check_paging("_all_docs", limit, skip)
-        checks.id_range(keys, startkey, endkey)
+        query = queries.id_query(self.limits, **options)
         read: Callable[[sqlite3.Connection], ViewResult]
-        if keys is not None:
-            ids = checks.ids(keys, self.limits)
-            ids = ids[skip:] if limit is None else ids[skip : skip + limit]
-            read = partial(sqlite_reads.docs_by_id, db_name=db, ids=ids, include_docs=include_docs)
+        if query.keys is not None:
+            read = partial(sqlite_reads.docs_by_id, db_name=db, ids=query.keys, include_docs=query.include_docs)
         else:
-            read = partial(
-                sqlite_reads.all_docs,
-                db_name=db,
-                ids=sqlite_reads.id_range(startkey, endkey, inclusive_end=inclusive_end, descending=descending),
-                descending=descending,
-                limit=limit,
-                skip=skip,
-                include_docs=include_docs,
-                most=self.limits.view_rows,
-            )
+            read = partial(sqlite_reads.all_docs, db_name=db, query=query, most=self.limits.view_rows)
         result: ViewResult = await self._read("all_docs", read)
         return result
 
     # --- views ---
 
-    async def view(
-        self,
-        db: str,
-        view: str,
-        *,
-        key: Any = UNSET,
-        keys: Sequence[Any] | None = None,
-        startkey: Any = UNSET,
-        endkey: Any = UNSET,
-        inclusive_end: bool = True,
-        descending: bool = False,
-        limit: int | None = None,
-        skip: int = 0,
-        include_docs: bool = False,
-        reduce: bool | None = None,
-        group: bool = False,
-        group_level: int | None = None,
-    ) -> ViewResult:
+    async def view(self, db: str, view: str, **options: Unpack[ViewOptions]) -> ViewResult:
         """See Store."""
         names.check_database(db)
-        query = queries.view_query(
-            self._view(db, view),
-            key=key,
-            keys=keys,
-            startkey=startkey,
-            endkey=endkey,
-            inclusive_end=inclusive_end,
-            descending=descending,
-            limit=limit,
-            skip=skip,
-            include_docs=include_docs,
-            reduce=reduce,
-            group=group,
-            group_level=group_level,
-            most_keys=self.limits.bulk_rows,
-        )
+        query = queries.view_query(self._view(db, view), self.limits.bulk_rows, **options)
         ask = partial(sqlite_views.ask, db_name=db, query=query, most=self.limits.view_rows)
         for _ in range(3):
             result: ViewResult | sqlite_views.NotBuilt = await self._read("view", ask)

@@ -11,6 +11,7 @@ import orjson
 from mirliton.actors.store.documents import Document
 from mirliton.actors.store.errors import AttachmentNotFound, DatabaseNotFound, DocumentNotFound, TooLarge
 from mirliton.actors.store.interface import Attachment, Row, ViewResult
+from mirliton.actors.store.queries import IdQuery
 from mirliton.actors.store.revisions import Revision
 from mirliton.actors.store.sqlite_readers import snapshot
 
@@ -28,8 +29,7 @@ _ALL_DESCENDING = _ALL.replace("ORDER BY id", "ORDER BY id DESC")
 
 _Stored = tuple[str, int, bytes, int, bytes, str | None]
 
-Bound = str | bytes
-_BEYOND: Bound = b""
+_BEYOND = b""
 # Above every id: to SQLite any blob is greater than any text.
 _LAST_CHARACTER = "\U0010ffff"
 
@@ -92,24 +92,18 @@ def _row(connection: sqlite3.Connection, db_name: str, id: str) -> _Stored:
     return row
 
 
-def all_docs(
-    connection: sqlite3.Connection,
-    db_name: str,
-    *,
-    ids: tuple[Bound, Bound],
-    descending: bool,
-    limit: int | None,
-    skip: int,
-    include_docs: bool,
-    most: int,
-) -> ViewResult:
-    """The documents with ids from the first up to (not including) the second of `ids`."""
+def all_docs(connection: sqlite3.Connection, *, db_name: str, query: IdQuery, most: int) -> ViewResult:
+    """The documents with ids in the range that is asked."""
+    low, high = query.range
     with snapshot(connection):
         db, total = database(connection, db_name)
-        statement = _ALL_DESCENDING if descending else _ALL
-        found = connection.execute(statement, (db, *ids, page(limit, most), skip)).fetchall()
+        statement = _ALL_DESCENDING if query.descending else _ALL
+        found = connection.execute(
+            statement, (db, low, _BEYOND if high is None else high, page(query.limit, most), query.skip)
+        ).fetchall()
     bounded(f"_all_docs in {db_name}", found, most)
-    return ViewResult([_id_row(row, include_docs) for row in found], total, skip if ids == ("", _BEYOND) else None)
+    rows = [_id_row(row, query.include_docs) for row in found]
+    return ViewResult(rows, total, query.skip if query.range == ("", None) else None)
 
 
 def docs_by_id(connection: sqlite3.Connection, db_name: str, ids: Sequence[str], *, include_docs: bool) -> ViewResult:
@@ -122,15 +116,6 @@ def docs_by_id(connection: sqlite3.Connection, db_name: str, ids: Sequence[str],
         for id, row in zip(ids, found, strict=True)
     ]
     return ViewResult(rows, total)
-
-
-def id_range(startkey: str | None, endkey: str | None, *, inclusive_end: bool, descending: bool) -> tuple[Bound, Bound]:
-    """The ids from `startkey` to `endkey` as a half-open range in ascending order."""
-    if descending:
-        low = "" if endkey is None else endkey if inclusive_end else endkey + "\0"
-        return low, _BEYOND if startkey is None else startkey + "\0"
-    high = _BEYOND if endkey is None else endkey + "\0" if inclusive_end else endkey
-    return startkey or "", high
 
 
 def _id_row(row: _Stored, include_docs: bool) -> Row:
