@@ -6,30 +6,22 @@ All are Thespian ActorAddresses (so Thespian's own API takes them), and unlike T
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from thespian.actors import ActorAddress
 
-if TYPE_CHECKING:
-    from mirliton.runtime.cell import Cell
+from mirliton.runtime.place import Place
 
 
-class Pid(ActorAddress):
+class Pid(Place, ActorAddress):
     """This very process: stale once it ends, also when a supervisor starts another in its place (as in Erlang).
 
     `node` is the name of its node, `incarnation` tells the node's starts apart, `serial` is never used twice in one
     incarnation.
     """
 
-    __slots__ = ("cell", "incarnation", "node", "serial")
+    __slots__ = ()
     __match_args__ = ("node", "incarnation", "serial")
-
-    def __init__(self, node: str, incarnation: int, serial: int) -> None:
-        self.node = node
-        self.incarnation = incarnation
-        self.serial = serial
-        self.cell: Cell | None = None
-        """The living process, on its own node only: saves a look-up per message; cut at death."""
 
     @property
     def addressDetails(self) -> str:
@@ -38,22 +30,6 @@ class Pid(ActorAddress):
     @property
     def actorAddressString(self) -> str:
         return str(self)
-
-    def __hash__(self) -> int:
-        return self.serial
-
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return (
-            isinstance(other, Pid)
-            and self.serial == other.serial
-            and self.incarnation == other.incarnation
-            and self.node == other.node
-        )
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
 
     def __str__(self) -> str:
         # No angle brackets, as Erlang's have: an operator types this in a shell.

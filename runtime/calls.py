@@ -82,7 +82,7 @@ class Calls:
         self._last_tag = tag = self._last_tag + 1
         self._pending[tag] = call = PendingCall(caller, scheduler, tag, target)
         if caller is None or scheduler.current is not caller:
-            self._note(call)
+            self.note(call)
             if timeout is not None:
                 call.timeout = timeout
                 call.timer = self._node.after(timeout, self._timed_out, call)
@@ -100,9 +100,15 @@ class Calls:
 
     def enter(self, target: Any, caller: Cell | None, wait: Wait) -> int:
         """Begin a call that ends by settling `wait`; returns its tag."""
-        self._last_tag = tag = self._last_tag + 1
-        self._pending[tag] = call = CallOf(caller, self._node.scheduler, tag, target, wait)
-        self._note(call)
+        call = CallOf(caller, self._node.scheduler, 0, target, wait)
+        tag = self.enlist(call)
+        self.note(call)
+        return tag
+
+    def enlist(self, call: PendingCall) -> int:
+        """Begin a call that has been made without a tag; returns the tag. It ends by being settled."""
+        self._last_tag = call.tag = tag = self._last_tag + 1
+        self._pending[tag] = call
         return tag
 
     def number_from(self, tag: int) -> None:
@@ -117,7 +123,7 @@ class Calls:
         return True
 
     @staticmethod
-    def _note(call: PendingCall) -> None:
+    def note(call: PendingCall) -> None:
         """Let the caller know of a call that it is not found waiting for when it ends."""
         caller = call.cell
         if caller is not None:

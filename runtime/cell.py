@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, MutableSet
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mypy_extensions import mypyc_attr
 
-from mirliton.runtime.addresses import Name, Pid
+from mirliton.runtime.addresses import Address, Name, Pid
+from mirliton.runtime.errors import Exit
 from mirliton.runtime.protocol import SIGNALS, Init
 
 if TYPE_CHECKING:
     import asyncio
 
     from mirliton.runtime.node import Node
+    from mirliton.runtime.place import Place
+    from mirliton.runtime.post import Post
     from mirliton.runtime.protocol import Ref
     from mirliton.runtime.saved_mail import SavedMail
     from mirliton.runtime.timers import TimerRef
     from mirliton.runtime.waits import Receive, Wait
+
+PID: Final = Pid
+"""Compiled, a constant is read faster than a name that was imported."""
 
 Item = tuple[Any, ...]
 """A mailbox entry: (message, sender), and in strict mode the frame as it was when sent."""
@@ -75,6 +81,7 @@ class Cell:
         "callers",
         "calls",
         "coroutine",
+        "door",
         "error",
         "handled",
         "held",
@@ -117,6 +124,9 @@ class Cell:
         self.kind = kind
         """The name of its class."""
         self.alive = True
+        self.door: Post | None = None
+        """Whose messages come straight into the mailbox: those of its own node. None where it is dead, where it has a
+        bound, and where its node looks at every message."""
         self.reason: Any = None
         self.queued = False
         """Stands in the run queue."""
@@ -130,12 +140,14 @@ class Cell:
         self.trap = False
         self.keep_mail = False
         self.limit = 0
+        """Messages that may wait, 0 for any number; change it with `bound`."""
         self.handled = 0
         self.last: Any = None
         """The message being handled, for the dossier and for keeping mail."""
         self.init: Init | None = None
         """What it does before it takes any mail; the first entry of the mailbox instead, when mail came first."""
         self.mailbox: deque[Item] | None = None
+        """One and the same while the process has a turn, and empty once it is dead."""
         self.saved: SavedMail | None = None
         """Mail that a selective receive passed over, oldest first."""
         self.held: deque[Item] | None = None
@@ -203,6 +215,48 @@ class Cell:
             self.link = None
         elif self.more_links:
             self.more_links.pop(peer, None)
+
+    def send(self, to: Address, message: Any) -> None:
+        """Send a message from this process: the usual way, to a process of the same node, is all here.
+
+        Raises what Process.send does.
+        """
+        if not self.alive:
+            raise Exit(self.reason)
+        post = self.post
+        if type(to) is PID:
+            place: Place = to
+            target = place.cell
+            if target is not None and target.door is post:
+                mailbox = target.mailbox
+                if mailbox is None:
+                    mailbox = target.mail()
+                mailbox.append((message, self.pid))
+                post.sent += 1
+                if target.queued:
+                    if target is not self:
+                        post.last_receiver = target
+                elif not target.busy:
+                    post.scheduler.enqueue(target)
+                return
+        post.send(to, message, self)
+
+    def begun(self, serves: bool) -> None:
+        """Its init is done: who waits for that is told. `serves` as above."""
+        self.serves = serves
+        if self.starter:
+            tag, self.starter = self.starter, 0
+            self.post.calls.finish(tag, self.pid)
+
+    def bound(self, limit: int) -> None:
+        """Let `limit` messages wait at most; 0 is no bound."""
+        self.limit = limit
+        self.open_or_close()
+
+    def open_or_close(self) -> None:
+        """Set `door` as it has to be now."""
+        post = self.post
+        self.door = post if self.alive and not self.limit and not post.careful else None
 
     def mail(self) -> deque[Item]:
         """The mailbox, made if there is none; its init, if it has not begun, comes first."""

@@ -42,7 +42,7 @@ from mirliton.runtime.process import Process
 from mirliton.runtime.protocol import Init
 from mirliton.runtime.reasons import NORMAL
 from mirliton.runtime.saved_mail import Match
-from mirliton.runtime.scheduler import close
+from mirliton.runtime.script_turn import close
 from mirliton.runtime.waits import ANY_MAIL, Io, Receive
 
 
@@ -110,11 +110,10 @@ class CoroutineProcess(Process):
         cell = self._cell
         node = cell.node
         result = await self.init(*args, **kwargs)
-        starter, cell.starter = cell.starter, 0
         if result is None:
-            if starter:
-                node.calls.finish(starter, cell.pid)
+            cell.begun(False)
             return self.run()
+        starter, cell.starter = cell.starter, 0
         if result is IGNORE:
             node.signals.die(cell, NORMAL)
             node.calls.finish(starter, None)

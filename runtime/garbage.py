@@ -12,9 +12,11 @@ another look at it would take longer than 5 ms it counts as old at once. So no p
 never due, and when it is after all there is much to look at.)
 
 Old objects are freed by their reference counts as before; only a cycle that dies old stays. Therefore everything is
-looked at after all when the memory in use has doubled since the last time, in a pause that is logged, and never before
-there are a million blocks of memory (about 100 MB). A program that can tell when nobody minds, at the end of its boot
-say, calls `collect_all`.
+looked at after all, in a pause that is logged, when the memory in use has doubled since the last time in a program that
+makes cycles, as the looks at what is new tell, and when it has grown eightfold in any; never before there are a million
+blocks of memory (about 100 MB). Memory that grows where no cycles are found is not the collector's business: processes
+were started, or have learned something. A program that can tell when nobody minds, at the end of its boot say, calls
+`collect_all`.
 
 It is the collector of the OS process that is changed, not only the node's. The last node that ends changes it back.
 """
@@ -42,7 +44,11 @@ NEW: Final = 1_000
 BLOCKS: Final = 1_000_000
 """Blocks of memory in use below which no look at everything is worth its pause."""
 GROWTH: Final = 2.0
-"""A look at everything is due when there are so many times the blocks that the last one left."""
+"""A look at everything is due when there are so many times the blocks that the last one left, and cycles were found."""
+CYCLES: Final = 10_000
+"""Objects found in cycles since the last look at everything that make it likely that there are old ones."""
+MOST_GROWTH: Final = 8.0
+"""The same as GROWTH where no cycles were found."""
 
 _NEVER: Final = 1_000_000
 _OLDEST: Final = 2
@@ -60,7 +66,10 @@ class ShortPauses:
         self._began = 0.0
         self._spent = 0.0
         """Seconds that the last looks at what is not old yet took: about what the next one takes."""
-        self._due_at = math.inf
+        self._due_at = self._overdue_at = math.inf
+        """Blocks in use at which a look at everything is due, if cycles were found, and if not."""
+        self._found = 0
+        """Objects in cycles that looks at what is new have found since the last look at everything."""
         self._called = False
         self.whole_collections = 0
         self.longest = 0.0
@@ -95,14 +104,16 @@ class ShortPauses:
     def collect_all(self) -> int:
         """Collect everything, the old too, in one pause. Returns how many objects nobody could reach."""
         began = time.perf_counter()
-        self._due_at = math.inf
+        self._due_at = self._overdue_at = math.inf
         gc.unfreeze()
         found = gc.collect()
         gc.freeze()
         took = time.perf_counter() - began
         self.whole_collections += 1
         self.longest = max(self.longest, took)
-        self._due_at = max(BLOCKS, sys.getallocatedblocks() * GROWTH)
+        blocks = sys.getallocatedblocks()
+        self._due_at, self._overdue_at = max(BLOCKS, blocks * GROWTH), max(BLOCKS, blocks * MOST_GROWTH)
+        self._found = 0
         if self._nodes:
             self._nodes[0].log.info("garbage_collected", seconds=round(took, 4), found=found)
         return found
@@ -126,11 +137,13 @@ class ShortPauses:
             self._began = time.perf_counter()
             return
         self._spent += time.perf_counter() - self._began
+        self._found += info["collected"]
         if info["generation"] != _OLDEST and self._spent < LONGEST:
             return
         gc.freeze()
         self._spent = 0.0
-        if sys.getallocatedblocks() >= self._due_at and not self._called:
+        due_at = self._due_at if self._found >= CYCLES else self._overdue_at
+        if sys.getallocatedblocks() >= due_at and not self._called:
             # Not now: the collector does not collect while it calls.
             self._called = True
             self._nodes[0].loop.call_soon_threadsafe(self._catch_up)

@@ -52,15 +52,15 @@ from typing import Any
 from mirliton.runtime.dossier import describe
 from mirliton.runtime.errors import Exit, Throw
 from mirliton.runtime.process import Process
-from mirliton.runtime.protocol import TIMEOUT, Call, From, Init, Proceed, SystemRequest
+from mirliton.runtime.protocol import TIMEOUT, Call, Cast, ExitSignal, From, Init, Proceed, SystemRequest
 from mirliton.runtime.reasons import NORMAL, is_quiet, reason_of
-from mirliton.runtime.serving import IGNORE, MISSING, Continue, NoReply, Reply, Serves, Stop
+from mirliton.runtime.serving import IGNORE, MISSING, Continue, NoReply, Reply, Stop
 from mirliton.runtime.timers import TimerRef
 
 __all__ = ["IGNORE", "MISSING", "Continue", "GenServer", "NoReply", "Reply", "Stop"]
 
 
-class GenServer(Serves, Process):
+class GenServer(Process):
     """A server process. Override the callbacks; see the module for one running example."""
 
     def init(self, *args: Any, **kwargs: Any) -> Any:
@@ -90,13 +90,39 @@ class GenServer(Serves, Process):
         """Take over the state that code of `old_version` left (see `sys.change_code`). Raise to refuse."""
         raise NotImplementedError(f"{type(self).__qualname__} has no code_change")
 
-    # What the scheduler calls, but for receiveMessage: see serving.py
+    # What the scheduler calls. The usual messages it hands to the callbacks itself, see handler_turn.py: where
+    # receiveMessage is overridden it does not.
+
+    __serves_plainly = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__serves_plainly = cls.receiveMessage is GenServer.receiveMessage
+
+    def receiveMessage(self, message: Any, sender: Any) -> Any:
+        """Take a message; a coroutine when that takes a Task."""
+        cell = self._myRef
+        if cell.idle is not None:
+            cell.idle.cancel()
+            cell.idle = None
+        kind = type(message)
+        if kind is Call:
+            return self._runtime_after(self.handle_call(message.request, message.sender), message.sender)
+        if kind is Cast:
+            result = self.handle_cast(message.request)
+        elif kind is Proceed:
+            result = self.handle_continue(message.argument)
+        elif kind is ExitSignal and message.sender == cell.parent:
+            result = Stop(message.reason)
+        else:
+            result = self.handle_info(message)
+        return self._runtime_after(result, None)
 
     def _runtime_begin(self, message: Init) -> Any:
         result = self.init(*message.args, **message.kwargs)
         if type(result) is CoroutineType:
             return self.__begin_later(result)
-        return self.__began(result)
+        return self._myRef.begun(self.__serves_plainly) if result is None else self.__began(result)
 
     async def __begin_later(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self.__began(await coroutine)
@@ -105,9 +131,7 @@ class GenServer(Serves, Process):
         cell = self._cell
         node = cell.node
         if result is None or type(result) is NoReply:
-            if cell.starter:
-                node.calls.finish(cell.starter, cell.pid)
-                cell.starter = 0
+            cell.begun(self.__serves_plainly)
             return self._runtime_after(result, None)
         if result is IGNORE:
             starter, cell.starter = cell.starter, 0
@@ -203,7 +227,7 @@ class GenServer(Serves, Process):
             return
         cleaning = self.__stop(reason, None, MISSING)
         if cleaning is not None:
-            cell.node.scheduler.run_task(cell, cleaning)
+            cell.node.scheduler.tasks.handle(cell, cleaning)
 
     def __thrown(self, value: Any) -> None:
         """A callback was left by a throw: go on as if it had answered `value`."""
@@ -215,4 +239,4 @@ class GenServer(Serves, Process):
             return
         more = self._runtime_after(value, message.sender if type(message) is Call else None)
         if more is not None:
-            cell.node.scheduler.run_task(cell, more)
+            cell.node.scheduler.tasks.handle(cell, more)

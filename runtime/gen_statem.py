@@ -413,7 +413,7 @@ class GenStatem(Process):
             return
         cleaning = self.__stop(reason)
         if cleaning is not None:
-            cell.node.scheduler.run_task(cell, cleaning)
+            cell.node.scheduler.tasks.handle(cell, cleaning)
 
 
 def _same(state: Any, other: Any) -> bool:

@@ -23,7 +23,16 @@ _SHARED: Final = frozenset({"asyncio", "concurrent", "importlib", "logging", "qu
 _LOCKS: Final = frozenset({"threading", "_weakrefset", "weakref", "_bootstrap", "_bootstrap_external"})
 
 
-_CATCHERS: Final = frozenset({"_handle_mail", "_handle_rare", "_run_script", "_drive", "_run"})
+_CATCHERS: Final = frozenset(
+    {
+        ("mirliton.runtime.handler_turn", "handle_mail"),
+        ("mirliton.runtime.handler_turn", "begin"),
+        ("mirliton.runtime.script_turn", "run_script"),
+        ("mirliton.runtime.tasks", "_drive"),
+        ("mirliton.runtime.waits", "_run"),
+    }
+)
+"""Where the runtime makes an exit reason of what a process raises."""
 
 
 class Holder:
@@ -112,9 +121,8 @@ def may_raise(frame: FrameType | None) -> bool:
 
 
 def _catches(frame: FrameType) -> bool:
-    """Where the runtime makes an exit reason of what a process raises. A start can be nested in another's handler."""
-    module = frame.f_globals.get("__name__", "")
-    return frame.f_code.co_name in _CATCHERS and module in ("mirliton.runtime.scheduler", "mirliton.runtime.waits")
+    """Whether what comes up in the frame's callees ends one process. A start can be nested in another's handler."""
+    return (frame.f_globals.get("__name__", ""), frame.f_code.co_name) in _CATCHERS
 
 
 def _is_shared(frame: FrameType) -> bool:

@@ -15,7 +15,7 @@ from mirliton.runtime.addresses import Address
 from mirliton.runtime.dossier import state_of, summarise_state
 from mirliton.runtime.errors import Exit, ServerDied, Throw
 from mirliton.runtime.messages import message
-from mirliton.runtime.protocol import SystemRequest
+from mirliton.runtime.protocol import ExitSignal, SystemRequest
 from mirliton.runtime.reasons import NORMAL, reason_of
 
 if TYPE_CHECKING:
@@ -202,18 +202,25 @@ def _doing(cell: Cell) -> str:
     return "running" if cell.queued else "waiting"
 
 
-def hold(cell: Cell, item: Item) -> None:
-    """Put a message of a suspended process aside."""
+def hold(cell: Cell, item: Item) -> bool:
+    """Put a message of a suspended process aside; whether it was.
+
+    The parent's exit is obeyed even while suspended: the process goes on, to end as it should.
+    """
+    if type(item[0]) is ExitSignal and item[0].sender == cell.parent:
+        cell.suspended = False
+        return False
     if cell.held is None:
         cell.held = deque()
     cell.held.append(item)
+    return True
 
 
 def resume(cell: Cell) -> None:
     """Let a suspended process go on, with what came meanwhile first."""
     cell.suspended = False
     if cell.held:
-        cell.mailbox = deque([*cell.held, *(cell.mailbox or ())])
+        cell.put_back(cell.held)
     cell.held = None
     cell.node.scheduler.enqueue(cell)
 

@@ -22,6 +22,7 @@ from mirliton.runtime.alarm import Alarm
 from mirliton.runtime.calls import Calls
 from mirliton.runtime.cell import Cell
 from mirliton.runtime.clock import Clock, RealClock
+from mirliton.runtime.cluster_names import ClusterNames
 from mirliton.runtime.dossier import Dossier, Dossiers
 from mirliton.runtime.errors import (
     CodecError,
@@ -99,6 +100,8 @@ class Node:
         self.log: structlog.stdlib.BoundLogger = structlog.get_logger("mirliton").bind(node=name)
         self.calls = Calls(self)
         self.post = Post(self, self.calls)
+        self.cells: dict[int, Cell] = {}
+        """The living processes by the serial of their Pids, oldest first."""
         self.strict = strict
         self.registry = Registry(self)
         self.signals = Signals(self)
@@ -111,6 +114,8 @@ class Node:
         """Takes (to, message, sender) for a process of another node; whether it could."""
         self.distribution: Distribution | None = None
         """This node's part in a cluster, while it has one."""
+        self.cluster_names: ClusterNames | None = None
+        """Leads to the holders of Names that are not of this node alone, while there are such."""
         self.on_exit: list[ExitHook] = []
         """Called with (cell, reason, names, dossier) at every death."""
         self.strict_violations: list[CodecError] = []
@@ -119,8 +124,7 @@ class Node:
         self.spawned: Counter[str] = Counter()
         self.exited: Counter[tuple[str, str]] = Counter()
         """Ends by (class, kind), kind being normal, shutdown, killed or crash."""
-        self._cells: dict[int, Cell] = {}
-        self._serials = itertools.count(1)
+        self.serials = itertools.count(1)
         self._refs = itertools.count(1)
         self.alarm = Alarm(self)
         self._watchdog = watchdog
@@ -154,16 +158,16 @@ class Node:
         self.strictness.check_unchanged()
         ends_at = self.clock.now() + timeout
         # What a process of another node has started has no parent here either.
-        for cell in [cell for cell in reversed(list(self._cells.values())) if self._is_topmost(cell)]:
+        for cell in [cell for cell in reversed(list(self.cells.values())) if self._is_topmost(cell)]:
             if not cell.alive:
                 continue
             self.signals.exit(cell, cell.parent, SHUTDOWN)
             killer = self.after(ends_at - self.clock.now(), self._kill_at_stop, cell)
             await self.wait_exit(cell.pid, None)
             self.timers.cancel(killer)
-        for cell in list(self._cells.values()):
+        for cell in list(self.cells.values()):
             self.signals.exit(cell, cell.pid, KILL)
-        tasks = self.scheduler.tasks - {asyncio.current_task()}
+        tasks = set(self.scheduler.tasks) - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         if tasks:
@@ -214,31 +218,18 @@ class Node:
 
     def unborn(self) -> Pid:
         """An address that no process has or will have."""
-        return Pid(self.name, self.incarnation, next(self._serials))
+        return Pid(self.name, self.incarnation, next(self.serials))
 
     def new_cell(self, actor: Any, parent: Cell | None, kind: str) -> Cell:
         """Give an actor object a place on this node; `kind` is the name of its class."""
-        pid = Pid(self.name, self.incarnation, next(self._serials))
-        cell = Cell(self, pid, actor, parent.pid if parent is not None else self.root, kind)
-        pid.cell = cell
-        self._cells[pid.serial] = cell
-        return cell
-
-    def ended(self, cell: Cell) -> None:
-        """A process has ended: forget it (called by Signals)."""
-        self._cells.pop(cell.pid.serial, None)
-        reason = cell.reason
-        kind = reason if reason in ("normal", "shutdown", "killed") else "crash"
-        if type(reason).__name__ == "Shutdown":
-            kind = "shutdown"
-        self.exited[cell.kind, str(kind)] += 1
+        return spawning.new_cell(self, actor, parent, kind)
 
     def processes(self) -> Iterator[Cell]:
         """All living processes."""
-        return iter(list(self._cells.values()))
+        return iter(list(self.cells.values()))
 
     def __len__(self) -> int:
-        return len(self._cells)
+        return len(self.cells)
 
     def find(self, address: Address) -> Cell | None:
         """The living process at an address, if it is here."""
@@ -249,7 +240,7 @@ class Node:
             if cell is not None and cell.node is self:
                 return cell if cell.alive else None
             if address.incarnation == self.incarnation and address.node == self.name:
-                return self._cells.get(address.serial)
+                return self.cells.get(address.serial)
         if type(address) is Via:
             return via.holder(self, address)
         if type(address) is NameAt and address.node == self.name:
@@ -258,12 +249,14 @@ class Node:
 
     def at(self, serial: int) -> Cell | None:
         """The living process whose Pid has this serial."""
-        return self._cells.get(serial)
+        return self.cells.get(serial)
 
     def whereis(self, name: ProcessName) -> Pid | None:
-        """Who holds `name` now."""
+        """Who holds `name` now: here, or, where nodes share it, elsewhere."""
         cell = self.find(name)
-        return cell.pid if cell is not None else None
+        if cell is not None:
+            return cell.pid
+        return self.distribution.whereis(name) if self.distribution is not None else None
 
     # Messages
 
@@ -286,7 +279,7 @@ class Node:
         self, to: Address, timeout: float | None, make: Callable[[From], Any], caller: Cell | None = None
     ) -> Any:
         """Send what `make` makes of a return address, and wait for the answer."""
-        self.scheduler.tracks(None)  # raises where the node has not been started
+        _ = self.scheduler.tasks  # raises where the node has not been started
         call = self.calls.begin(to, caller, timeout)
         try:
             self.post.ask(to, make(From(self.name, call.tag, caller.pid if caller is not None else None)), call)
@@ -312,6 +305,8 @@ class Node:
     def strict(self, on: bool) -> None:
         self.post.strict = on
         self.post.careful = on or type(self).deliver is not Node.deliver
+        for cell in self.cells.values():
+            cell.open_or_close()
 
     @property
     def messages_sent(self) -> int:

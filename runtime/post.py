@@ -1,12 +1,11 @@
 """How messages get into mailboxes, and the answers of calls to who waits.
 
-The usual way is in one piece (`send`): a Pid of this node, an unbounded mailbox, no strict mode. Everything else goes
-round by `_send_otherwise`.
+The usual way of a message from process to process is not here but in one piece in Cell.send: to a Pid of the same node,
+with an unbounded mailbox, without strict mode. Everything else goes round by `send`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from mirliton.runtime import via
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from mirliton.runtime.calls import Calls, PendingCall
     from mirliton.runtime.cell import Cell, Item
     from mirliton.runtime.node import Node
+    from mirliton.runtime.place import Place
     from mirliton.runtime.scheduler import Scheduler
 
 
@@ -48,24 +48,6 @@ class Post:
     def send(self, to: Address, message: Any, sender: Cell | None) -> None:
         """Send a message from `sender`, or from outside all processes. See Node.send."""
         self.sent += 1
-        cell = to.cell if type(to) is PID else None
-        if cell is None or cell.post is not self or cell.limit or self.careful or not cell.alive:
-            self._send_otherwise(to, message, sender)
-            return
-        if cell is not sender:
-            self.last_receiver = cell
-        item = (message, sender.pid if sender is not None else None)
-        mailbox = cell.mailbox
-        if mailbox is not None:
-            mailbox.append(item)
-        elif cell.init is None:
-            cell.mailbox = deque((item,))
-        else:
-            cell.mail().append(item)
-        if not cell.queued and not cell.busy:
-            self.scheduler.enqueue(cell)
-
-    def _send_otherwise(self, to: Address, message: Any, sender: Cell | None) -> None:
         node = self.node
         cell = node.find(to)
         if cell is None:
@@ -74,9 +56,10 @@ class Post:
         elif not cell.limit or len(cell) < cell.limit or node.overflow.make_room(cell):
             if cell is not sender:
                 self.last_receiver = cell
-            self._deliver(cell, message, sender.pid if sender is not None else None)
+            self.hand_over(cell, message, sender.pid if sender is not None else None)
 
-    def _deliver(self, cell: Cell, message: Any, sender: Pid | None) -> None:
+    def hand_over(self, cell: Cell, message: Any, sender: Pid | None) -> None:
+        """`deliver`, by way of the node's where that sees every message."""
         if self.careful:
             self.node.deliver(cell, message, sender)
         else:
@@ -88,18 +71,18 @@ class Post:
             return
         item: Item = (message, sender, self._frame(message)) if self.strict else (message, sender)
         mailbox = cell.mailbox
-        if mailbox is not None:
-            mailbox.append(item)
-        elif cell.init is None:
-            cell.mailbox = deque((item,))
-        else:
-            cell.mail().append(item)
+        if mailbox is None:
+            mailbox = cell.mail()
+        mailbox.append(item)
         if not cell.queued and not cell.busy:
             self.scheduler.enqueue(cell)
 
     def ask(self, to: Address, message: Any, call: PendingCall) -> None:
         """Send the request of a call that has begun. Raises NoProc, CallingSelf or MailboxFull."""
-        cell = to.cell if type(to) is PID else None
+        cell: Cell | None = None
+        if type(to) is PID:
+            place: Place = to
+            cell = place.cell
         if cell is None or cell.post is not self or not cell.alive:
             cell = self.node.find(to)
         caller = call.cell
@@ -145,7 +128,7 @@ class Post:
                 raise MailboxFull(to, cell.limit)
             self.sent += 1
             self.calls.bind(tag, cell)
-            self._deliver(cell, message, caller.pid)
+            self.hand_over(cell, message, caller.pid)
         elif not self._ask_otherwise(to, message, tag, caller):
             self.calls.fail(tag, self._nobody(to))
 
@@ -176,6 +159,8 @@ class Post:
         if self._park(to, message, sender):
             return True
         pid = sender.pid if sender is not None else None
+        if type(to) is Name and node.cluster_names is not None and node.cluster_names.send(to, message, pid):
+            return True
         if node.distribution is not None and node.distribution.send(to, message, pid):
             return True
         if node.elsewhere is None or type(to) is not Pid or (to.node, to.incarnation) == (node.name, node.incarnation):
@@ -185,6 +170,9 @@ class Post:
     def _ask_otherwise(self, to: Address, request: Any, tag: int, caller: Cell | None) -> bool:
         """`_pass_on` for a request, which keeps its sender waiting."""
         if self._park(to, request, caller):
+            return True
+        names, pid = self.node.cluster_names, caller.pid if caller is not None else None
+        if type(to) is Name and names is not None and names.ask(to, request, tag, pid):
             return True
         distribution = self.node.distribution
         return distribution is not None and distribution.ask(to, request, tag, caller)

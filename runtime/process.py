@@ -13,9 +13,8 @@ from mirliton.runtime.addresses import Address, Name, Pid, ProcessName
 from mirliton.runtime.codec import register_process_class
 from mirliton.runtime.dossier import state_of
 from mirliton.runtime.errors import Exit, StartError
-from mirliton.runtime.protocol import Call, Init, Ref, RequestId, TimerFired
+from mirliton.runtime.protocol import Call, Cast, From, Init, Ref, RequestId, TimerFired
 from mirliton.runtime.reasons import reason_of
-from mirliton.runtime.sending import Sends
 from mirliton.runtime.spawning import Start
 from mirliton.runtime.timers import TimerRef
 from mirliton.runtime.waits import Beside, Notice, Wait
@@ -31,12 +30,14 @@ P = TypeVar("P", bound="Process")
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-class Process(Sends, Actor):
+class Process(Actor):
     """A process: an actor with links, monitors, timers and calls. Subclass GenServer or CoroutineProcess instead.
 
     A dead process can do nothing more: code of it that still runs (a cancelled Task, say) is ended by an `Exit` at the
     first thing it tries.
     """
+
+    _myRef: Cell  # noqa: N815 - Thespian's name
 
     trace_id: str | None = None
     """What this process works on (a call-id, say): stands in its log lines and its dossier."""
@@ -87,7 +88,22 @@ class Process(Sends, Actor):
         for key, value in state.items():
             setattr(self, key, value)
 
-    # Messages; `send`, `cast` and `reply` stand in sending.py
+    # Messages
+
+    def send(self, to: Address, message: Any) -> None:
+        """Send a message: it arrives at the receiver's `handle_info`. Mail to nobody is counted and gone.
+
+        Raises MailboxFull where the receiver has a bounded mailbox that refuses.
+        """
+        self._myRef.send(to, message)
+
+    def cast(self, to: Address, request: Any) -> None:
+        """Send a request that has no answer: it arrives at `handle_cast`. Raises as `send` does."""
+        self._myRef.send(to, Cast(request))
+
+    def reply(self, sender: From, value: Any) -> None:
+        """Answer a call, now or later, from any process."""
+        self._cell.post.reply(sender, value)
 
     def call(self, to: Address, request: Any, timeout: float | None = 5.0) -> Awaitable[Any]:
         """Send a request and wait for its answer, `timeout` seconds at most (None: for ever).
@@ -198,7 +214,8 @@ class Process(Sends, Actor):
     ) -> Start:
         """`start_link_later` whose init runs now, within the turn of this process, where it can.
 
-        The Start is `done` when its init was; otherwise a Completed with its `tag` comes. Raises as start_link_later.
+        The Start is `done` when its init was; otherwise a Completed comes, tagged with its `ref`. Raises as
+        start_link_later.
         """
         return spawning.start_at_once(self._cell, cls, args, kwargs or _NOTHING, name, keep_mail, timeout)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from mirliton.runtime import via
 from mirliton.runtime.addresses import Name, Pid, ProcessName, Via
@@ -26,6 +26,16 @@ PARKED_FOR: Final = 30.0
 """Seconds a name stays reserved: its supervisor may have been killed as well, and then nobody gives it up."""
 
 
+class Follower(Protocol):
+    """Who wants to know of each name that is taken or given back here; not of those that end with their process."""
+
+    def registered(self, name: Name, cell: Cell) -> None:
+        """A process has taken a name."""
+
+    def unregistered(self, name: Name) -> None:
+        """It has given it back."""
+
+
 class Registry:
     """Who holds which name on this node."""
 
@@ -38,6 +48,8 @@ class Registry:
         self._parked: dict[Name, deque[Item]] = {}
         self._expiries: dict[Name, Timer] = {}
         self.parked_dropped = 0
+        self.directory: Follower | None = None
+        """Tells other nodes (see distribution/directory.py)."""
 
     def __len__(self) -> int:
         return len(self._cells)
@@ -74,6 +86,8 @@ class Registry:
             raise NoProc(cell.pid)
         self._cells[name] = cell
         cell.names = [*(cell.names or ()), name]
+        if self.directory is not None:
+            self.directory.registered(name, cell)
         parked = self._unpark(name)
         # A kept call whose caller has gone or timed out is dropped.
         mail = [item for item in parked if type(item[0]) is not Call or self._calls.bind(item[0].sender.tag, cell)]
@@ -96,6 +110,8 @@ class Registry:
         del self._cells[name]
         assert holder.names is not None
         holder.names.remove(name)
+        if self.directory is not None:
+            self.directory.unregistered(name)
 
     def alias(self, cell: Cell) -> Name:
         """A new name that leads to this process until `unalias`, or its end. It can be no other's, ever."""

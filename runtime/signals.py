@@ -15,8 +15,8 @@ from mirliton.runtime.cell import Cell, Monitor, Told
 from mirliton.runtime.dossier import Dossier
 from mirliton.runtime.errors import CodecError, Exit, NoProc, ServerDied, StartError
 from mirliton.runtime.protocol import SIGNALS, Call, Down, ExitSignal, Ref
-from mirliton.runtime.reasons import KILL, KILLED, NOPROC, NORMAL, Crash, is_quiet
-from mirliton.runtime.scheduler import close
+from mirliton.runtime.reasons import KILL, KILLED, NOPROC, NORMAL, Crash, is_quiet, kind_of
+from mirliton.runtime.script_turn import close
 from mirliton.runtime.waits import Io, Receive, Wait
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Signals:
         watched = self.node.find(target)
         if watched is None:
             if self.node.distribution is None or not self.node.distribution.monitor(ref, target, cell):
-                self.node.deliver(cell, Down(ref, target, NOPROC), None)
+                cell.post.hand_over(cell, Down(ref, target, NOPROC), None)
         else:
             monitor = Monitor(ref, watched, target, watcher=cell)
             self._watch(monitor)
@@ -112,12 +112,12 @@ class Signals:
         """Deliver an exit signal (the table of "Exit signals" in the OTP reference)."""
         if not cell.alive:
             return
-        if by_link is False and self.node.strict:
+        if by_link is False and cell.post.strict:
             self.node.check(reason)
         if reason == KILL and not by_link:
             self.die(cell, KILLED, sender)
         elif cell.trap:
-            self.node.deliver(cell, ExitSignal(sender, reason), sender)
+            cell.post.hand_over(cell, ExitSignal(sender, reason), sender)
         elif reason != NORMAL or (sender == cell.pid and not by_link):
             self.die(cell, reason, sender)
 
@@ -129,11 +129,13 @@ class Signals:
         if not cell.alive:
             return
         node = self.node
-        if node.strict:
+        if cell.post.strict:
             reason = self._sendable(reason)
         cell.alive = False
+        cell.door = None
         cell.reason = reason
-        node.ended(cell)
+        node.cells.pop(cell.pid.serial, None)
+        node.exited[cell.kind, kind_of(reason)] += 1
         dossier = None
         if not is_quiet(reason):
             dossier = node.dossiers.add(Dossier.of(cell, reason, node.clock.time(), self._sender(sender)))
@@ -153,7 +155,7 @@ class Signals:
             for timer in tuple(cell.timers):
                 timer.cancel()
         if cell.starter:
-            node.calls.fail(cell.starter, StartError(cell.kind, reason))
+            cell.post.calls.fail(cell.starter, StartError(cell.kind, reason))
             cell.starter = 0
         for peer in cell.links:
             peer.drop_link(cell)
@@ -168,6 +170,8 @@ class Signals:
         # No reference cycle may be left behind: a dead process costs no garbage collection.
         cell.pid.cell = None
         cell.actor = cell.init = cell.last = cell.answer = cell.error = cell.idle = None
+        if cell.mailbox is not None:
+            cell.mailbox.clear()  # its turn may not be over
         cell.mailbox = cell.saved = cell.held = None
         cell.link = cell.more_links = None
         cell.calls = cell.timers = None
@@ -225,7 +229,7 @@ class Signals:
                 if monitor.watcher.monitors is not None:
                     monitor.watcher.monitors.pop(monitor.ref.serial, None)
                 if monitor.watcher.alive:
-                    self.node.deliver(monitor.watcher, Down(monitor.ref, monitor.target, reason), None)
+                    cell.post.hand_over(monitor.watcher, Down(monitor.ref, monitor.target, reason), None)
             elif monitor.future is not None and not monitor.future.done():
                 monitor.future.set_result(reason)
         mine, cell.monitors = cell.monitors, None

@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from mirliton.runtime import via
 from mirliton.runtime.addresses import Name, Pid, ProcessName
+from mirliton.runtime.calls import PendingCall
+from mirliton.runtime.cell import Cell
 from mirliton.runtime.errors import AlreadyStarted, StartError
 from mirliton.runtime.protocol import Completed, Init, Ref
 from mirliton.runtime.reasons import KILL, reason_of
-from mirliton.runtime.waits import Wait
 
 if TYPE_CHECKING:
-    from mirliton.runtime.cell import Cell
     from mirliton.runtime.node import Node
+
+
+def new_cell(node: Node, actor: Any, parent: Cell | None, kind: str) -> Cell:
+    """Give an actor object a place on a node; `kind` is the name of its class."""
+    pid = Pid(node.name, node.incarnation, next(node.serials))
+    cell = Cell(node, pid, actor, parent.pid if parent is not None else node.root, kind)
+    cell.open_or_close()
+    pid.cell = cell
+    node.cells[pid.serial] = cell
+    return cell
 
 
 def create(
@@ -35,7 +45,7 @@ def create(
     registry does not run.
     """
     cell = _make(node, cls, args, kwargs, name, parent, link, keep_mail, starter)
-    node.scheduler.enqueue(cell)
+    cell.post.scheduler.enqueue(cell)
     return cell
 
 
@@ -56,49 +66,40 @@ def _make(
         if holder is not None:
             raise AlreadyStarted(kind, holder.pid)
     actor = cls()
-    cell = node.new_cell(actor, parent if link else None, kind)
-    actor._myRef = cell
+    actor._myRef = cell = new_cell(node, actor, parent if link else None, kind)
     cell.init = Init(args, kwargs)
-    if starter:
-        cell.starter = starter
-    if keep_mail:
-        cell.keep_mail = True
+    cell.starter = starter
+    cell.keep_mail = keep_mail
     if actor.mailbox_limit:
-        cell.limit = actor.mailbox_limit
+        cell.bound(actor.mailbox_limit)
     if name is not None:
         node.registry.register(name, cell)
     if link and parent is not None:
         parent.join(cell)
     node.spawned[kind] += 1
-    if node.strict:
+    if cell.post.strict:
         node.strictness.note_start(cell)
     return cell
 
 
-class Start(Wait):
+class Start(PendingCall):
     """What came of `start_at_once`, once it is `done`: `value` and `error` are those of Completed."""
 
-    __slots__ = ("_later", "child", "error", "tag", "value")
+    __slots__ = ("child", "error", "ref", "value")
 
-    cell: Cell
-
-    def __init__(self, cell: Cell) -> None:
-        super().__init__(cell)
-        self._later = False
+    def __init__(self, parent: Cell, cls: type) -> None:
+        super().__init__(parent, parent.post.scheduler, 0, cls)
         self.child: Cell
         self.value: Any = None
         self.error: Any = None
-        self.tag: Ref
-
-    def wait(self) -> None:
-        """What comes of it arrives as a Completed(tag, value, error)."""
-        self._later = True
-        self.tag = self.cell.node.new_ref()
+        self.ref: Ref | None = None
+        """The tag of the Completed, where one will come."""
 
     def _settle(self, value: Any, error: BaseException | None) -> None:
         reason = error.reason if isinstance(error, StartError) else error and reason_of(error)
-        if self._later:
-            self.cell.node.deliver(self.cell, Completed(self.tag, value, reason), None)
+        if self.ref is not None:
+            assert self.cell is not None
+            self.cell.post.hand_over(self.cell, Completed(self.ref, value, reason), None)
         else:
             self.done = True
             self.value = value
@@ -119,21 +120,24 @@ def start_at_once(
     Saves the messages and the changes of process that are half of what a start costs. Raises as `create` does.
     """
     node = parent.node
-    start = Start(parent)
-    tag = node.calls.enter(cls, parent, start)
+    calls = parent.post.calls
+    start = Start(parent, cls)
+    tag = calls.enlist(start)
     try:
         start.child = child = _make(node, cls, args, kwargs, name, parent, True, keep_mail, tag)
     except BaseException:
-        node.calls.forget(tag)
+        calls.forget(tag)
         raise
-    if node.scheduler.may_begin(parent):
-        node.scheduler.begin(child)
+    scheduler = start.scheduler
+    if scheduler.may_begin(parent):
+        scheduler.begin(child)
     else:
-        node.scheduler.enqueue(child)
+        scheduler.enqueue(child)
     if not start.done:
-        start.wait()
+        calls.note(start)
+        start.ref = node.new_ref()
         if timeout is not None:
-            node.calls.deadline(tag, node.after(timeout, give_up, child))
+            calls.deadline(tag, node.after(timeout, give_up, child))
     return start
 
 

@@ -10,6 +10,8 @@ import heapq
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from mypy_extensions import mypyc_attr
+
 if TYPE_CHECKING:
     from mirliton.runtime.cell import Cell
     from mirliton.runtime.protocol import Ref
@@ -34,6 +36,7 @@ class Timer:
         """It fires: nobody has to keep it."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class TimerQueue:
     """The node's deadlines, soonest first; those due at the same time fire in the order they were set."""
 

@@ -65,14 +65,14 @@ class Wait:
         self.future = future = asyncio.get_running_loop().create_future()
         # Time may move while this Task waits for something of ours.
         scheduler = self.scheduler
-        counted = self.cell is not None or scheduler.tracks(asyncio.current_task())
+        counted = self.cell is not None or asyncio.current_task() in scheduler.tasks
         if counted:
-            scheduler.tasks_working -= 1
+            scheduler.tasks.working -= 1
         try:
             return (yield from future)
         finally:
             if counted:
-                scheduler.tasks_working += 1
+                scheduler.tasks.working += 1
             self.future = None
             del future
 
@@ -162,7 +162,7 @@ class Io(Wait):
         self.task: asyncio.Task[Any] | None = None
 
     def start(self) -> None:
-        self.task = self.scheduler.track(self._run())
+        self.task = self.scheduler.tasks.start(self._run())
         self.task.add_done_callback(self._dispose)
 
     async def _run(self) -> None:
@@ -208,7 +208,7 @@ class Beside:
         self.tag = tag
 
     def start(self) -> None:
-        task = self.cell.node.scheduler.track(self._run())
+        task = self.cell.node.scheduler.tasks.start(self._run())
         if self.cell.beside is None:
             self.cell.beside = set()
         self.cell.beside.add(task)

@@ -92,7 +92,8 @@ class Children:
 
     def runs(self, child: Child, pid: Pid) -> None:
         """The child has a new process."""
-        self._unlist(child)
+        if child.pid is not None:
+            self._unlist(child)
         child.pid = pid
         child.restarting = False
         self._by_pid[pid] = child

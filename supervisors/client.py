@@ -48,7 +48,11 @@ async def start_child(
 
     Raises RequestRefused (`"already_present"`, `("already_started", pid)`, a start error ...) or CallError.
     """
-    return (await _ask(asker, supervisor, StartChild(spec), timeout, Started)).pid
+    request = StartChild(spec)
+    reply = await asker.call(supervisor, request, timeout)
+    if type(reply) is Started:
+        return reply.pid
+    return _checked(supervisor, request, reply, Started).pid
 
 
 async def terminate_child(asker: Asker, supervisor: Address, child: Any, *, timeout: float | None = TIMEOUT) -> None:
@@ -104,7 +108,10 @@ async def stop_supervisor(
 
 
 async def _ask(asker: Asker, supervisor: Address, request: Any, timeout: float | None, answer: type[T]) -> T:
-    reply = await asker.call(supervisor, request, timeout=timeout)
+    return _checked(supervisor, request, await asker.call(supervisor, request, timeout), answer)
+
+
+def _checked(supervisor: Address, request: Any, reply: Any, answer: type[T]) -> T:
     if isinstance(reply, Refused):
         raise RequestRefused(supervisor, request, reply.reason)
     if not isinstance(reply, answer):

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from mirliton.runtime import Address, CallError, Exit, GenServer
 from mirliton.supervisors.application import Application
-from mirliton.supervisors.chaos.server import begin_chaos, chaos_status, preview_chaos, stop_chaos
+from mirliton.supervisors.chaos.server import begin_chaos, chaos_status, hold_node, preview_chaos, stop_chaos
 from mirliton.supervisors.errors import BadRequest, SupervisionFault
 from mirliton.supervisors.inspector import CHILDREN_SHOWN, ORDERS, Inspector
 from mirliton.supervisors.upgrading.operator import OperatorUpgrades
@@ -87,6 +87,8 @@ class ControlSocket(GenServer):
                 return await chaos_status(self)
             case "chaos_stop":
                 return await stop_chaos(self, BY)
+            case "chaos_hold":
+                return await hold_node(self, request.get("seconds", 0), BY)
             case "upgrade":
                 application, folder = text(request, "application"), text(request, "path", "")
                 return await self.upgrades.upgrade(application, folder, down=request.get("down") is True)

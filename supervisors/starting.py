@@ -106,7 +106,7 @@ def _orphan(supervisor: Supervisor, holder: object) -> Pid | None:
 
 async def _init_of(supervisor: Supervisor, spec: ChildSpec, begun: Start) -> Completed:
     """What came of an init, which may be cut short when the supervisor is to stop."""
-    pid, tag = begun.child.pid, begun.tag
+    pid, tag = begun.child.pid, begun.ref
 
     def is_outcome(item: Any) -> bool:
         return type(item) is Completed and item.tag == tag

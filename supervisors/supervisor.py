@@ -161,7 +161,8 @@ class Supervisor(CoroutineProcess):
 
         A start that failed leaves the child as it was. `by` says who asked, for its history.
         """
-        self._cancel_retry(child)
+        if child.retry is not None:
+            self._cancel_retry(child)
         before = child.pid
         outcome = await start(self, child)
         if type(outcome) is Running:

@@ -64,7 +64,7 @@ def _tracked(node: Node, awaitable: Awaitable[T]) -> asyncio.Task[T]:
     async def run() -> T:
         return await awaitable
 
-    return node.scheduler.track(run())
+    return node.scheduler.tasks.start(run())
 
 
 async def _done(node: Node, task: asyncio.Task[T], seconds: float) -> T:

@@ -33,7 +33,9 @@ class MailConverter:
         """Every mailbox, pending receive and timer, and what is parked for names. Nothing else must run meanwhile."""
         for cell in self._node.processes():
             if cell.mailbox:
-                cell.mailbox = deque(self._items(cell.mailbox))
+                converted = list(self._items(cell.mailbox))
+                cell.mailbox.clear()
+                cell.mailbox.extend(converted)
             if cell.saved:
                 saved, cell.saved = cell.saved, type(cell.saved)()
                 for item in self._items(saved):

@@ -140,7 +140,7 @@ class _CellState:
             return
         node = cell.node
         cell.trap = self.trap
-        cell.limit = self.limit
+        cell.bound(self.limit)
         for name in [name for name in cell.names or () if name not in self.names]:
             node.registry.unregister(name, cell)
         for name in [name for name in self.names if name not in (cell.names or ())]:

@@ -199,7 +199,7 @@ class Work:
             change_class(cell.actor, new)
             self.processes += 1
             if cell.limit == getattr(kind, "mailbox_limit", 0):
-                cell.limit = getattr(new, "mailbox_limit", 0)
+                cell.bound(getattr(new, "mailbox_limit", 0))
         elif self.plan.is_ours(kind):
             self.old_code.append(_told(cell))
 

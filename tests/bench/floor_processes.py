@@ -7,10 +7,15 @@ import asyncio
 import time
 
 from tests.bench.floor import Mailbox, end
-from tests.bench.measuring import Figures, resident, spread
+from tests.bench.measuring import Figures, kept_short, resident, spread
 
 
 async def idle(count: int) -> Figures:
+    async with kept_short():
+        return await _idle(count)
+
+
+async def _idle(count: int) -> Figures:
     async def actor(mailbox: Mailbox) -> None:
         while True:
             await mailbox.get()
@@ -63,6 +68,11 @@ async def restarts(count: int) -> Figures:
 
 
 async def skynet(count: int) -> Figures:
+    async with kept_short():
+        return await _skynet(count)
+
+
+async def _skynet(count: int) -> Figures:
     async def actor(asker: Mailbox, number: int, size: int) -> None:
         if size == 1:
             asker.put_nowait(number)
@@ -82,6 +92,11 @@ async def skynet(count: int) -> Figures:
 
 
 async def supervised(count: int) -> Figures:
+    async with kept_short():
+        return await _supervised(count)
+
+
+async def _supervised(count: int) -> Figures:
     requests, children = Mailbox(), set[asyncio.Task[None]]()
 
     async def actor(mailbox: Mailbox) -> None:
@@ -123,6 +138,11 @@ async def supervised(count: int) -> Figures:
 
 
 async def timers(count: int) -> Figures:
+    async with kept_short():
+        return await _timers(count)
+
+
+async def _timers(count: int) -> Figures:
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     handles = [loop.call_later(3600.0, print, "late") for _ in range(count)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mirliton.runtime import IGNORE, CoroutineProcess, From, GenServer, Name, Node, Pid, Process, Reply, Stop
 from mirliton.supervisors import Supervisor, Tree, count_children, start_child, worker
-from tests.bench.measuring import Figures, resident, spread
+from tests.bench.measuring import Figures, kept_short, resident, spread
 
 NAME: Final = Name("service", "bench")
 
@@ -48,7 +48,7 @@ async def idle_scripts(count: int) -> Figures:
 
 async def _idle(cls: type[Process], count: int) -> Figures:
     """Started a hundred at a time, each hundred done with its init before the next."""
-    async with Node("bench") as node:
+    async with kept_short() as node:
         before = resident()
         began = time.perf_counter()
         for _ in range(count // 100):
@@ -62,19 +62,33 @@ async def _idle(cls: type[Process], count: int) -> Figures:
         return {"bytes": size, "rate": count / took}
 
 
-async def restarts(count: int) -> Figures:
-    tree = Tree("one_for_one", [worker(Answering, name=NAME, keep_mail=True)], intensity=count, period=60.0)
-    async with Node("bench") as node:
-        await node.start(Supervisor, tree)
+class Killer(CoroutineProcess):
+    """Kills a named server, as often as it is told, and asks its successor: what waits for an answer is a process, as
+    in Erlang."""
+
+    async def init(self, count: int, done: asyncio.Future[list[float]]) -> None:
+        self.count, self.done = count, done
+
+    async def run(self) -> None:
         took = []
-        for _ in range(count):
-            pid = node.whereis(NAME)
+        for _ in range(self.count):
+            pid = self.whereis(NAME)
             assert pid is not None
             began = time.perf_counter()
-            node.exit(pid, "kill")
-            await node.call(NAME, "are you there?")
+            self.exit(pid, "kill")
+            await self.call(NAME, "are you there?")
             took.append(time.perf_counter() - began)
-        return spread(took, 1e6)
+        self.done.set_result(took)
+
+
+async def restarts(count: int) -> Figures:
+    """Of a child that keeps its mail: the question waits for the successor."""
+    tree = Tree("one_for_one", [worker(Answering, name=NAME, keep_mail=True)], intensity=count, period=60.0)
+    async with Node("bench") as node:
+        done = asyncio.get_running_loop().create_future()
+        await node.start(Supervisor, tree)
+        await node.start(Killer, count, done)
+        return spread(await done, 1e6)
 
 
 class Skynet(GenServer):
@@ -106,7 +120,7 @@ class Skynet(GenServer):
 
 
 async def skynet(count: int) -> Figures:
-    async with Node("bench") as node:
+    async with kept_short() as node:
         done = asyncio.get_running_loop().create_future()
         began = time.perf_counter()
         node.spawn(Skynet, done, 0, count)
@@ -128,7 +142,7 @@ class Starter(CoroutineProcess):
 
 
 async def supervised(count: int) -> Figures:
-    async with Node("bench") as node:
+    async with kept_short() as node:
         done = asyncio.get_running_loop().create_future()
         keeper = await node.start(Supervisor, Tree("simple_one_for_one", [worker(Answering)]))
         await node.start(Starter, keeper, count, done)

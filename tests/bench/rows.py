@@ -58,6 +58,9 @@ REACTION: Final = Work("reaction:ours", "reaction:floor", None, 200, 3, once=Tru
 NODES: Final = Work("nodes:through", "nodes:raw", None, 200_000, 500, once=True)
 """Needs a RabbitMQ to be installed. It stands beside aio-pika, which is the floor here."""
 
+ENTITIES: Final = Work("entities:through", "entities:raw", None, 10_000, 200, once=True)
+"""Likewise; with aio-pika nothing is stored."""
+
 PEERS: Final = ("pykka", "thespian", "xoscar")
 """Other Python actor libraries, by the name they are imported under."""
 
@@ -90,6 +93,8 @@ ROWS: Final = (
             Row("200 bytes to another OS process, RabbitMQ", "messages/s", "more", NODES, "rate"),
             Row("call to another OS process, idle, median", "ms", "less", NODES, "p50"),
             Row("call to another OS process, idle, 99th percentile", "ms", "less", NODES, "p99"),
+            Row("durable call to an entity, stored, 200 callers", "calls/s", "more", ENTITIES, "rate"),
+            Row("durable call to an entity, stored, idle, median", "ms", "less", ENTITIES, "p50"),
         )
         if shutil.which("rabbitmq-server") is not None
         else ()

@@ -6,8 +6,8 @@ import asyncio
 import time
 from typing import Final
 
-from mirliton.runtime import CoroutineProcess, Node
-from tests.bench.measuring import Figures
+from mirliton.runtime import CoroutineProcess
+from tests.bench.measuring import Figures, kept_short
 
 BATCH: Final = 1_000
 """Timers set or cancelled between two looks at the mailbox: no handler should hold the loop for long."""
@@ -38,7 +38,7 @@ class Cautious(CoroutineProcess):
 
 
 async def timers(count: int) -> Figures:
-    async with Node("bench") as node:
+    async with kept_short() as node:
         done = asyncio.get_running_loop().create_future()
         await node.start(Cautious, count, done)
         figures: Figures = await done

@@ -161,7 +161,7 @@ class Slim(str):
         "\ud800",
         bytearray(b"x").__iter__(),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 @pytest.mark.parametrize("wrap", [lambda v: v, lambda v: [v], lambda v: {"k": v}, Point, lambda v: (1, (v,))])
 def test_what_the_codec_does_not_know_is_refused(value: Any, wrap: Any) -> None:

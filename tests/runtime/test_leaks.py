@@ -104,7 +104,7 @@ async def test_ten_thousand_processes_leave_nothing_behind(cls: Any) -> None:
         assert not cell.timers
         assert cell.mailbox is None
         assert not node.scheduler.tasks
-        assert node.scheduler.tasks_working == 0
+        assert node.scheduler.tasks.working == 0
         assert len(node.dossiers) <= 256
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mirliton.runtime import CoroutineProcess, GenServer, Node, Pid, Reply, message
+from mirliton.runtime.handler_turn import handle_mail
 from mirliton.runtime.scheduler import FLOODED, MESSAGES_PER_SLICE, MESSAGES_PER_TURN
 
 
@@ -186,7 +187,7 @@ async def test_control_c_in_a_handler_is_not_swallowed(error: type[BaseException
         cell.queued = False
         node.scheduler.ready.clear()
         with pytest.raises(error):
-            node.scheduler._handle_mail(cell)
+            handle_mail(node.scheduler, cell)
         node.scheduler._scheduled = False
 
 

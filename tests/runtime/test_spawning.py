@@ -121,7 +121,7 @@ async def test_an_init_that_waits_is_told_later(node: Any) -> None:
     assert not me.start.done
     assert me.heard == []
     await node.advance(3.0)
-    assert me.heard == [Completed(me.start.tag, me.start.child.pid)]
+    assert me.heard == [Completed(me.start.ref, me.start.child.pid)]
 
 
 async def test_an_init_that_takes_too_long_is_killed(node: Any) -> None:
@@ -130,7 +130,7 @@ async def test_an_init_that_takes_too_long_is_killed(node: Any) -> None:
 
     me = await parent(node, script)
     await node.advance(5.0)
-    assert me.heard == [Completed(me.start.tag, None, "timeout")], "and no exit: it was unlinked before"
+    assert me.heard == [Completed(me.start.ref, None, "timeout")], "and no exit: it was unlinked before"
     assert not me.start.child.alive
 
 
@@ -160,7 +160,7 @@ async def test_in_a_task_the_child_has_to_wait_for_its_turn(node: Any) -> None:
     await node.idle()
     actor = pid.cell.actor
     assert not actor.start.done
-    assert actor.heard == [Completed(actor.start.tag, actor.start.child.pid)]
+    assert actor.heard == [Completed(actor.start.ref, actor.start.child.pid)]
 
 
 async def test_who_starts_a_child_that_kills_it_ends_and_so_does_the_child(node: Any) -> None:
@@ -210,7 +210,7 @@ async def test_a_process_that_starts_a_thousand_others_leaves_the_loop_its_turns
                 start = self.start_link_at_once(Child)
                 at_once += start.done
                 if not start.done:
-                    await self.receive(lambda item, tag=start.tag: type(item) is Completed and item.tag == tag)
+                    await self.receive(lambda item, tag=start.ref: type(item) is Completed and item.tag == tag)
             self.done.set_result(at_once)
 
     async with Node("fair") as node:

@@ -50,7 +50,7 @@ class Sub(dict[str, int]):
         Box(Box({"deep": (float("nan"),)})),
         range(3),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 async def test_what_would_arrive_as_something_else_is_refused_on_every_way(node: VirtualNode, value: Any) -> None:
     class Server(GenServer):
