@@ -5,6 +5,7 @@ async with virtual_cluster("a@host", "b@host") as cluster:
     ...
     cluster.hub.cut("a@host", "b@host")
     await cluster.advance(10.0)
+    cluster.pause("b@host")             # as SIGSTOP, until `resume`
     assert cluster.at("a@host").nodes() == []
 """
 
@@ -17,9 +18,9 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 
 from mirliton.runtime.clock import VirtualClock
-from mirliton.runtime.distribution import Distribution
+from mirliton.runtime.distribution import Distribution, Shared
 from mirliton.runtime.testing.virtual import STUCK_AFTER, VirtualNode
-from mirliton.runtime.transport import Hub, Keyring, Limits
+from mirliton.runtime.transport import Hub, Keyring, Limits, Network
 
 T = TypeVar("T")
 
@@ -31,25 +32,30 @@ UP_WITHIN = 10.0
 class Cluster:
     """Its nodes and their distributions, by name and in order."""
 
-    def __init__(self, hub: Hub, limits: Limits | None) -> None:
+    def __init__(self, hub: Hub, limits: Limits | None, shared: Shared | None = None) -> None:
         self.clock = VirtualClock()
         self.hub = hub
         self.nodes: list[VirtualNode] = []
         self._limits = limits
+        self._shared = shared
         self._distributions: dict[str, Distribution] = {}
+        self.paused: set[VirtualNode] = set()
+        """See `pause`."""
         self._incarnation = 0
 
     def at(self, name: str) -> Distribution:
         """The distribution of the node of this name that was started last."""
         return self._distributions[name]
 
-    async def start(self, name: str, secret: str = SECRET) -> VirtualNode:
-        """Another node; with the name of one that was there it is a new start of that one."""
+    async def start(self, name: str, secret: str = SECRET, network: Network | None = None) -> VirtualNode:
+        """Another node; with the name of one that was there it is a new start of that one. Its end of a network of its
+        own goes before that of the cluster's hub."""
         self._incarnation += 1
         node = VirtualNode(name, incarnation=self._incarnation, clock=self.clock)
         node.attach(asyncio.get_running_loop())
         self.nodes.append(node)
-        self._distributions[name] = Distribution(node, self.hub.network(), Keyring(secret), self._limits)
+        end = network or self.hub.network()
+        self._distributions[name] = Distribution(node, end, Keyring(secret), self._limits, self._shared)
         await self._distributions[name].open()
         return node
 
@@ -58,9 +64,18 @@ class Cluster:
         self.hub.kill(name)
         node = next(node for node in self.nodes if node.name == name and node.distribution is not None)
         self.nodes.remove(node)
+        self.paused.discard(node)
         node.distribution = None
         await node.stop()
         node.strict_violations = []
+
+    def pause(self, name: str) -> None:
+        """As SIGSTOP would: its time stands still, and what comes for it waits. `hub.cut` does not do that."""
+        self.paused.add(next(node for node in self.nodes if node.name == name))
+
+    def resume(self, name: str) -> None:
+        """As SIGCONT: it finds that time has passed, and does all that is due, in its order."""
+        self.paused = {node for node in self.paused if node.name != name}
 
     async def idle(self) -> None:
         """Wait until all nodes are at rest."""
@@ -98,12 +113,15 @@ class Cluster:
             task.cancel()
 
     def _next_due(self) -> float | None:
-        return min((due for node in self.nodes if (due := node.timers.next_due()) is not None), default=None)
+        awake = [node for node in self.nodes if node not in self.paused]
+        due = min((due for node in awake if (due := node.timers.next_due()) is not None), default=None)
+        return None if due is None else max(due, self.clock.now())
 
     async def _pass(self, due: float) -> None:
         self.clock.set(max(due, self.clock.now()))
         for node in list(self.nodes):
-            node.fire_due()
+            if node not in self.paused:
+                node.fire_due()
         await self.idle()
 
     async def all_up(self) -> None:
@@ -123,9 +141,11 @@ class Cluster:
 
 
 @contextlib.asynccontextmanager
-async def virtual_cluster(*names: str, hub: Hub | None = None, limits: Limits | None = None) -> AsyncIterator[Cluster]:
+async def virtual_cluster(
+    *names: str, hub: Hub | None = None, limits: Limits | None = None, shared: Shared | None = None
+) -> AsyncIterator[Cluster]:
     """Running nodes of these names that have found each other. A violation of strict mode on any fails the test."""
-    cluster = Cluster(hub or Hub(), limits)
+    cluster = Cluster(hub or Hub(), limits, shared)
     try:
         for name in names:
             await cluster.start(name)

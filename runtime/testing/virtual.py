@@ -80,14 +80,14 @@ class VirtualNode(Node):
         quiet = 0
         while quiet < QUIET_TURNS:
             await asyncio.sleep(0)
-            if self.scheduler.ready or self.scheduler.tasks_working > 0:
+            if self.scheduler.ready or self.scheduler.tasks.working > 0:
                 quiet = 0
-                if self.scheduler.tasks_working > 0 and not self.scheduler.ready:
+                if self.scheduler.tasks.working > 0 and not self.scheduler.ready:
                     await asyncio.sleep(0.0005)
                 if time.monotonic() > deadline:
                     raise TimeoutError(
                         f"the node did not come to rest: {len(self.scheduler.ready)} processes ready, "
-                        f"{self.scheduler.tasks_working} tasks at work"
+                        f"{self.scheduler.tasks.working} tasks at work"
                     )
             else:
                 quiet += 1

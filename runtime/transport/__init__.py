@@ -6,6 +6,7 @@ peer.py mesh.py       one other node; all of them, signs of life, who is up and 
 network.py            what carries frames: an interface of two ends
 memory.py             in memory, for tests, with faults
 amqp.py               over RabbitMQ
+zones.py              over several brokers, one for each zone
 counters.py metrics.py   Prometheus
 
 What nodes do with each other is in ../distribution/.
@@ -16,5 +17,17 @@ from mirliton.runtime.transport.keys import Keyring
 from mirliton.runtime.transport.memory import Hub, MemoryNetwork
 from mirliton.runtime.transport.mesh import Limits
 from mirliton.runtime.transport.network import Network, Outcome, Receiver
+from mirliton.runtime.transport.zones import Zones, zone_of
 
-__all__ = ["Endpoint", "Hub", "Keyring", "Limits", "MemoryNetwork", "Network", "Outcome", "Receiver"]
+__all__ = [
+    "Endpoint",
+    "Hub",
+    "Keyring",
+    "Limits",
+    "MemoryNetwork",
+    "Network",
+    "Outcome",
+    "Receiver",
+    "Zones",
+    "zone_of",
+]

@@ -17,8 +17,9 @@ to use; it also forgets its callbacks for returned messages when a channel is op
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import aio_pika
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 EVENTS: Final = "amq.rabbitmq.event"
 QUEUE_DELETED: Final = "queue.deleted"
+QUEUE_NAME: Final = re.compile(r"[a-zA-Z0-9-_.:@#,/+ ]{1,255}")
+"""Of which the client library lets a name consist."""
 DEAF_AFTER: Final = 3
 """Announcements of one's own that do not come back."""
 BROKEN: Final = (AMQPError, OSError, TimeoutError, RuntimeError, asyncio.CancelledError)
@@ -46,14 +49,16 @@ class AmqpNetwork:
     """One node's connection to RabbitMQ; give it to a Distribution.
 
     `url` is amqp:// or, with TLS, amqps:// (aio-pika reads its options: cafile, certfile, keyfile …; or give an
-    `ssl_context`). All durations are seconds: `connect_timeout` for connecting with all that belongs to it,
-    `publish_timeout` until a frame that is not confirmed counts as lost, `pause` between two attempts to connect,
-    `heartbeat` of AMQP itself, `expires` of a queue that nobody consumes.
+    `ssl_context`). Of several, nodes of one broker, the next is tried when one cannot be reached, or is lost. All
+    durations are seconds: `connect_timeout` for connecting with all that belongs to it, `publish_timeout` until a frame
+    that is not confirmed counts as lost, `pause` between two attempts to connect, `heartbeat` of AMQP itself,
+    `expires` of a queue that nobody consumes. One that does not listen (`listens`) has no queue, and only publishes: it
+    is for the broker of another zone (zones.py).
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         *,
         prefix: str = "mirliton.node",
         connect_timeout: float = 5.0,
@@ -63,11 +68,13 @@ class AmqpNetwork:
         expires: float = 10.0,
         queue_bytes: int = 16 * 1024 * 1024,
         ssl_context: ssl.SSLContext | None = None,
+        listens: bool = True,
     ) -> None:
-        parsed = URL(url)
-        if parsed.scheme not in ("amqp", "amqps"):
-            raise ValueError(f"a broker's URL begins with amqp:// or amqps://, not with {parsed.scheme}://")
-        self._url = parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=str(heartbeat))
+        self._listens = listens
+        self._urls = [_parsed(each, heartbeat) for each in ([url] if isinstance(url, str) else url)]
+        if not self._urls:
+            raise ValueError("a broker needs one URL at least")
+        self._tries = 0
         self._prefix = prefix
         self._connect_timeout = connect_timeout
         self._publish_timeout = publish_timeout
@@ -91,6 +98,8 @@ class AmqpNetwork:
     async def open(self, node: Node, endpoint: Endpoint, receiver: Receiver) -> None:
         self._node, self._receiver = node, receiver
         self._queue = self._name(endpoint)
+        if not QUEUE_NAME.fullmatch(self._queue):
+            raise ValueError(f"no queue can be called after the node {node.name!r}: letters, digits and -_.:@#,/+ only")
         self._task = node.loop.create_task(self._run())
 
     async def close(self) -> None:
@@ -101,11 +110,15 @@ class AmqpNetwork:
             await asyncio.wait([self._task], timeout=self._connect_timeout)
             self._task = None
 
+    @property
+    def _url(self) -> URL:
+        return self._urls[self._tries % len(self._urls)]
+
     def publish(self, to: Endpoint, make: Callable[[], bytes | None], done: Callable[[Outcome], None]) -> None:
         self._begin(self._publish(self._channel, self._name(to), make, done))
 
     def announce(self, data: bytes) -> None:
-        self._unanswered += 1
+        self._unanswered += self._listens
         if self._unanswered > DEAF_AFTER:
             self._break("deaf")
         self._begin(self._announce(self._channel, data))
@@ -189,6 +202,7 @@ class AmqpNetwork:
             finally:
                 was_up, self._channel = self._channel is not None, None
                 await self._disconnect(connection)
+            self._tries += 1
             if was_up:
                 self._receiver.network_down(reason)
             await asyncio.sleep(self._pause)
@@ -201,16 +215,18 @@ class AmqpNetwork:
         return connection
 
     async def _set_up(self, connection: AbstractConnection) -> BareChannel:
-        has_events = await self._has_events(connection)
+        has_events = self._listens and await self._has_events(connection)
         channel: AbstractChannel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         channel.close_callbacks.add(lambda _, error: self._break(f"channel closed: {error!r}"))
-        queue = await channel.declare_queue(self._queue, auto_delete=True, arguments=self._arguments)
         fanout = await channel.declare_exchange(self._fanout, aio_pika.ExchangeType.FANOUT, auto_delete=True)
+        bare = await channel.get_underlay_channel()
+        assert isinstance(bare, BareChannel)
+        if not self._listens:
+            return bare
+        queue = await channel.declare_queue(self._queue, auto_delete=True, arguments=self._arguments)
         await queue.bind(fanout)
         if has_events:
             await queue.bind(EVENTS, QUEUE_DELETED)
-        bare = await channel.get_underlay_channel()
-        assert isinstance(bare, BareChannel)
         # aio-pika's own Message objects would cost more than the whole rest of a frame.
         await bare.basic_consume(self._queue, self._delivered, no_ack=True)
         return bare
@@ -256,3 +272,10 @@ class AmqpNetwork:
             return Endpoint(node, int(incarnation, 16))
         except ValueError:
             return None
+
+
+def _parsed(url: str, heartbeat: int) -> URL:
+    parsed = URL(url)
+    if parsed.scheme not in ("amqp", "amqps"):
+        raise ValueError(f"a broker's URL begins with amqp:// or amqps://, not with {parsed.scheme}://")
+    return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=str(heartbeat))

@@ -43,28 +43,30 @@ class Hub:
         """Nodes that take nothing just now: what is sent there is refused for the moment."""
         self._random = random.Random(seed)  # noqa: S311 - faults to order, not secrets
         self._ends: dict[Endpoint, MemoryNetwork] = {}
-        self._cuts: set[frozenset[str]] = set()
+        self._speakers: dict[Endpoint, MemoryNetwork] = {}
+        """Ends that do not listen."""
+        self._cuts: set[tuple[str, str]] = set()
         self._last_due: dict[tuple[str, str], float] = {}
         self._away: dict[str, MemoryNetwork] = {}
 
-    def network(self) -> MemoryNetwork:
-        """The end of one node."""
-        return MemoryNetwork(self)
+    def network(self, *, listens: bool = True) -> MemoryNetwork:
+        """The end of one node; one that does not listen can only publish."""
+        return MemoryNetwork(self, listens=listens)
 
     # Faults
 
-    def cut(self, one: str, other: str) -> None:
-        """From now on nothing that one sends the other arrives; both think it did."""
-        self._cuts.add(frozenset((one, other)))
+    def cut(self, one: str, other: str, *, one_way: bool = False) -> None:
+        """From now on nothing that one sends the other arrives, and unless `one_way` the reverse; both think it did."""
+        self._cuts.update({(one, other)} if one_way else {(one, other), (other, one)})
 
     def heal(self, one: str, other: str) -> None:
-        self._cuts.discard(frozenset((one, other)))
+        self._cuts -= {(one, other), (other, one)}
 
     def disconnect(self, node: str) -> None:
         """The connection of this node breaks; what it has published may or may not have arrived."""
         end = self._of(node)
         if end is not None:
-            del self._ends[end.endpoint]
+            self.leave(end)
             self._away[node] = end
             end.lose("connection lost")
 
@@ -84,7 +86,7 @@ class Hub:
         """The node is dead: nothing of it is heard again, and nothing is told to it."""
         end = self._of(node)
         if end is not None:
-            del self._ends[end.endpoint]
+            self.leave(end)
             end.dead = True
 
     def announce_gone(self, endpoint: Endpoint) -> None:
@@ -93,14 +95,19 @@ class Hub:
             end.node.after(self.delay, end.tell_gone, endpoint)
 
     def enter(self, end: MemoryNetwork) -> None:
-        self._ends[end.endpoint] = end
+        self._place(end)[end.endpoint] = end
 
     def leave(self, end: MemoryNetwork) -> None:
-        if self._ends.get(end.endpoint) is end:
-            del self._ends[end.endpoint]
+        place = self._place(end)
+        if place.get(end.endpoint) is end:
+            del place[end.endpoint]
+
+    def _place(self, end: MemoryNetwork) -> dict[Endpoint, MemoryNetwork]:
+        return self._ends if end.listens else self._speakers
 
     def _of(self, node: str) -> MemoryNetwork | None:
-        return next((end for endpoint, end in self._ends.items() if endpoint.node == node), None)
+        ends = [*self._ends.items(), *self._speakers.items()]
+        return next((end for endpoint, end in ends if endpoint.node == node), None)
 
     # Frames
 
@@ -120,7 +127,7 @@ class Hub:
 
     def _deliver(self, sender: MemoryNetwork, receiver: MemoryNetwork, data: bytes) -> None:
         pair = (sender.endpoint.node, receiver.endpoint.node)
-        if frozenset(pair) in self._cuts or self._random.random() < self.loss:
+        if pair in self._cuts or self._random.random() < self.loss:
             return
         for _ in range(1 + (self._random.random() < self.doubling)):
             now = receiver.node.clock.now()
@@ -136,7 +143,8 @@ class Hub:
 class MemoryNetwork:
     """One node's end of a Hub."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, *, listens: bool = True) -> None:
+        self.listens = listens
         self.node: Node
         self.endpoint: Endpoint
         self.dead = False

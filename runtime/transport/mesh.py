@@ -5,7 +5,7 @@ session with it says hello (session.py). In a session each side sends at least a
 - "connection_closed": the network returned a frame, or said so: the other node is gone; or that said goodbye;
 - "net_tick_timeout": nothing came from it for `silence` seconds;
 - "disconnect": this node or the other one wants it so, or the other one has lost the session (it says hello anew);
-- "broker_lost": this node's own connection to the network is down;
+- "broker_lost": this node's own connection to the network, or to that node's zone, is down;
 - "unconfirmed", "gap", "overrun", "too_large": something was lost on the way, so that signals may be missing.
 Then it begins anew as soon as both hear each other.
 """
@@ -13,6 +13,7 @@ Then it begins anew as soon as both hear each other.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 MAX_PEERS: Final = 1_000
 LOG_EVERY: Final = 60.0
 """Seconds between two lines about refused frames of one kind."""
+MOST_HELLOS: Final = 8
+"""To one node from tick to tick."""
 FORGET_AFTER: Final = 60.0
 """Seconds after which a node that is not heard is forgotten."""
 
@@ -84,10 +87,15 @@ class Mesh:
         self.counters = Counters()
         self.peers: dict[str, Peer] = {}
         self.network_is_up = False
+        self.network_up_since: float | None = None
+        """On the node's clock, while it is up."""
         self._network = network
         self._owner = owner
         self._timer: Timer | None = None
         self._ticks_to_announce = 0
+        self._first_epoch = 1
+        self._hellos: Counter[Endpoint] = Counter()
+        """Those since the last tick."""
         self._ups = 0
         self._log = RateLimit(LOG_EVERY, node.clock.now)
         self._waiters: list[asyncio.Future[None]] = []
@@ -138,6 +146,12 @@ class Mesh:
 
         self._network.publish(to, packed, done)
 
+    def may_greet(self, endpoint: Endpoint) -> bool:
+        """Whether another hello may go there: a flood of old frames that somebody plays back must not make one of
+        hellos."""
+        self._hellos[endpoint] += 1
+        return self._hellos[endpoint] <= MOST_HELLOS
+
     def _announce(self, kind: Kind) -> None:
         self._network.announce(self._pack(Frame(kind, self.endpoint, EVERYBODY)))
 
@@ -151,6 +165,7 @@ class Mesh:
 
     def network_up(self) -> None:
         self.network_is_up = True
+        self.network_up_since = self.node.clock.now()
         self._ups += 1
         self.counters.reconnects += self._ups > 1
         self._say_here()
@@ -161,15 +176,25 @@ class Mesh:
 
     def network_down(self, reason: str) -> None:
         self.network_is_up = False
+        self.network_up_since = None
         self.node.log.warning("network_lost", reason=reason)
         for peer in list(self.peers.values()):
             self._end(peer, "broker_lost")
+
+    def part_up(self) -> None:
+        if self.network_is_up:
+            self._say_here()
+
+    def part_down(self, leads_to: Callable[[Endpoint], bool]) -> None:
+        for peer in list(self.peers.values()):
+            if leads_to(peer.endpoint):
+                self._end(peer, "broker_lost")
 
     def endpoint_gone(self, endpoint: Endpoint) -> None:
         peer = self.peers.get(endpoint.node)
         if peer is None or peer.endpoint != endpoint:
             return
-        del self.peers[endpoint.node]
+        self._forget(peer)
         self._end(peer, "connection_closed")
 
     def received(self, data: bytes) -> None:
@@ -218,17 +243,22 @@ class Mesh:
                 return known
             if known.up and endpoint.incarnation < known.endpoint.incarnation:
                 return None
-            del self.peers[endpoint.node]
+            self._forget(known)
             self._end(known, "connection_closed")
         elif len(self.peers) >= MAX_PEERS:
             return None
-        peer = self.peers[endpoint.node] = Peer(self, endpoint, self.node.clock.now())
+        peer = self.peers[endpoint.node] = Peer(self, endpoint, self.node.clock.now(), self._first_epoch)
         return peer
+
+    def _forget(self, peer: Peer) -> None:
+        del self.peers[peer.endpoint.node]
+        # It may remember this side's epochs, and what was said in those must never count again. (`_end` adds one.)
+        self._first_epoch = max(self._first_epoch, peer.session.mine + 2)
 
     def _goodbye(self, endpoint: Endpoint) -> None:
         peer = self.peers.get(endpoint.node)
         if peer is not None and peer.endpoint == endpoint:
-            del self.peers[endpoint.node]
+            self._forget(peer)
             self._end(peer, "connection_closed")
 
     def _heard(self, peer: Peer, heard: Heard) -> None:
@@ -245,7 +275,7 @@ class Mesh:
         heard = peer.session.data(frame.epoch, frame.of)
         if heard is None:
             self.refuse("stale" if peer.session.theirs else "not_up", f"from {peer.endpoint}")
-            if not peer.greeted:
+            if not self._hellos[peer.endpoint]:
                 peer.hello()
             return
         self._heard(peer, heard)
@@ -292,12 +322,12 @@ class Mesh:
     def _tick(self, _: object) -> None:
         self._timer = self.node.after(self.limits.tick, self._tick)
         now = self.node.clock.now()
+        self._hellos.clear()
         for peer in list(self.peers.values()):
             silent = now - peer.heard_at
-            peer.greeted = False
             if not peer.up:
                 if silent > FORGET_AFTER:
-                    del self.peers[peer.endpoint.node]
+                    self._forget(peer)
             elif silent > self.limits.silence:
                 self.lose(peer, "net_tick_timeout")
             elif not peer.sent:

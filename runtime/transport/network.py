@@ -38,6 +38,12 @@ class Receiver(Protocol):
     def network_down(self, reason: str) -> None:
         """Nothing comes and goes any more; what was under way may be lost."""
 
+    def part_up(self) -> None:
+        """Of a network of several parts (zones.py): one that was away is there again."""
+
+    def part_down(self, leads_to: Callable[[Endpoint], bool]) -> None:
+        """One part, which leads to these, is away; the others go on."""
+
     def received(self, data: bytes) -> None:
         """A frame, or what somebody says is one."""
 

@@ -18,20 +18,18 @@ if TYPE_CHECKING:
 class Peer:
     """Made when its node is heard of, forgotten when that is gone; another start of that node is another Peer."""
 
-    __slots__ = ("_flush_due", "_mesh", "endpoint", "greeted", "heard_at", "inbound", "outbound", "sent", "session")
+    __slots__ = ("_flush_due", "_mesh", "endpoint", "heard_at", "inbound", "outbound", "sent", "session")
 
-    def __init__(self, mesh: Mesh, endpoint: Endpoint, now: float) -> None:
+    def __init__(self, mesh: Mesh, endpoint: Endpoint, now: float, first_epoch: int) -> None:
         self._mesh = mesh
         self._flush_due = False
         self.endpoint = endpoint
-        self.session = Session()
+        self.session = Session(first_epoch)
         self.outbound = Outbound(endpoint.node, mesh.limits.outbox_envelopes, mesh.limits.outbox_bytes)
         self.inbound = Inbound(endpoint.node)
         self.heard_at = now
         self.sent = False
         """Something went there since the last tick, which therefore needs to send no sign of life."""
-        self.greeted = False
-        """A hello went there since the last tick: a flood of old frames must not make a flood of hellos."""
 
     @property
     def up(self) -> bool:
@@ -108,9 +106,9 @@ class Peer:
         self._mesh.publish(self.endpoint, batch, partial(self._done, epoch))
 
     def hello(self) -> None:
-        """Say this side's epoch, and what it knows of the other's."""
-        self.greeted = True
-        self._mesh.publish(self.endpoint, partial(self._frame, Kind.HELLO), self._hello_done)
+        """Say this side's epoch, and what it knows of the other's; but not too often."""
+        if self._mesh.may_greet(self.endpoint):
+            self._mesh.publish(self.endpoint, partial(self._frame, Kind.HELLO), self._hello_done)
 
     def _hello_done(self, outcome: Outcome) -> None:
         if outcome is Outcome.RETURNED:

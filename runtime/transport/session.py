@@ -1,6 +1,7 @@
 """A session: what two nodes that can hear each other agree on before one sends the other anything. No I/O.
 
-Each side has an epoch for the other, which rises whenever it gives the other up. A session is a pair of epochs, and is
+Each side has an epoch for the other, which rises whenever it gives the other up, and is never lower than before, also
+when the other was forgotten meanwhile: it may remember. A session is a pair of epochs, and is
 up once both sides know both: a side that has given up is found out by the first frame of the other, and no frame, link
 or monitor of an earlier session is taken for one of this. It costs one exchange, of two hellos.
 
@@ -24,12 +25,12 @@ class Heard:
 
 
 class Session:
-    """One side of it."""
+    """One side of it, whose epochs are `first` and above."""
 
     __slots__ = ("mine", "theirs", "up")
 
-    def __init__(self) -> None:
-        self.mine = 1
+    def __init__(self, first: int = 1) -> None:
+        self.mine = first
         """This side's epoch."""
         self.theirs = 0
         """The other side's, 0 until it is known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -105,6 +106,18 @@ async def test_two_processes_find_each_other_and_twenty_thousand_messages_arrive
                 if number % 500 == 0:
                     await asyncio.sleep(0)
             assert await a.node.call(THERE, "count", timeout=PATIENCE) == (20_000, 0)
+
+
+async def test_of_several_brokers_the_next_is_tried(broker: Broker) -> None:
+    async with Node("a@host") as node:
+        with socket.socket() as deaf:
+            deaf.bind(("127.0.0.1", 0))
+            network = AmqpNetwork([f"amqp://guest:guest@127.0.0.1:{deaf.getsockname()[1]}/", broker.url], pause=0.05)
+            async with Distribution(node, network, Keyring(SECRET)) as distribution:
+                await distribution.connected(PATIENCE)
+                assert distribution.is_connected
+    with pytest.raises(ValueError, match="one URL at least"):
+        AmqpNetwork([])
 
 
 async def test_a_message_of_five_megabytes_goes_there_and_back(broker: Broker) -> None:
@@ -274,6 +287,12 @@ async def test_a_broker_that_is_not_there_is_no_error_of_the_node() -> None:
             await distribution.connected(0.2)
         pid = await node.start(Peer)
         assert await node.call(pid, 1) == 1
+
+
+async def test_a_node_whose_name_no_queue_can_have_is_told_at_once() -> None:
+    async with Node("ä@host") as node:
+        with pytest.raises(ValueError, match="no queue can be called after the node 'ä@host'"):
+            await Distribution(node, AmqpNetwork("amqp://127.0.0.1:1/"), Keyring(SECRET)).open()
 
 
 def test_a_url_of_something_else_is_refused() -> None:
