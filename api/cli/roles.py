@@ -1,7 +1,8 @@
 """From a host file to the programs that the host supervisor keeps running: what each role runs.
 
-Role "all" is what `mirliton run` runs: the node and, where its settings have one, the simulated switch beside it. Roles
-of a part of it (ecallmgr, whapps, api) need nodes that talk to one another, and are refused until they do.
+Role "all" is what `mirliton run` runs: the node and, where its settings have one, the simulated switch beside it. The
+roles ecallmgr, whapps and api are nodes of a cluster (joined.py), which may share a state directory, and with it the
+store; role simulator is the simulated switch alone, for such a cluster.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def programs(host: Host, environment: Mapping[str, str]) -> list[Program]:
     made: list[Program] = []
     problems: list[SettingProblem] = []
     states: dict[Path, str] = {}
+    ports: dict[tuple[str, int], str] = {}
     for name, node in host.nodes.items():
         try:
             match node.role:
@@ -43,8 +45,18 @@ def programs(host: Host, environment: Mapping[str, str]) -> list[Program]:
                     settings = load(host.settings_of(node), _variables(name, node, environment))
                     _alone(host, name, settings, states)
                     made += _whole_node(host, name, node, settings)
-                case _:
-                    raise SettingsError([_refused(host, name, node)])
+                case "simulator":
+                    settings = load(host.settings_of(node), _variables(name, node, environment))
+                    made.append(_simulator(host, name, node, settings))
+                case role:
+                    apps = {"MIRLITON_NODE_APPS": " ".join(node.apps) or role}
+                    settings = load(host.settings_of(node), _variables(name, node, environment) | apps)
+                    _apart(host, name, settings, ports)
+                    made.append(
+                        Program(
+                            name, NODE_MAIN, (settings, None), after=node.after, **_kept(host, node, (node, settings))
+                        )
+                    )
         except SettingsError as error:
             problems += error.problems
     if problems:
@@ -52,12 +64,17 @@ def programs(host: Host, environment: Mapping[str, str]) -> list[Program]:
     return made
 
 
-def _refused(host: Host, name: str, node: HostNode) -> SettingProblem:
-    expectation = (
-        "cannot be run yet: the parts of Mirliton do not talk to one another across nodes. "
-        'Run them together, in one node of role "all"'
-    )
-    return SettingProblem(str(host.file), f"nodes.{name}.role", expectation, repr(node.role))
+def _apart(host: Host, name: str, settings: Settings, ports: dict[tuple[str, int], str]) -> None:
+    """Nodes of a cluster that share their settings cannot share the ports they listen on, but for that for records."""
+    listeners = [("metrics", settings.metrics.host, settings.metrics.port)] if settings.metrics.enabled else []
+    if "api" in settings.node.all_apps:
+        listeners.append(("api", settings.api.host, settings.api.port))
+    for section, address, port in listeners:
+        other = ports.setdefault((address, port), name) if port else name
+        if other != name:
+            variable = f"MIRLITON_{section.upper()}_PORT"
+            expectation = f"must lead to a {section}.port of its own, not to that of {other}: give it {variable}"
+            raise SettingsError([SettingProblem(str(host.file), f"nodes.{name}.environment", expectation, str(port))])
 
 
 def _alone(host: Host, name: str, settings: Settings, states: dict[Path, str]) -> None:
@@ -95,6 +112,10 @@ def _whole_node(host: Host, name: str, node: HostNode, settings: Settings) -> li
         Program(switch, SWITCH_MAIN, arguments, after=node.after, **beside),
         Program(name, NODE_MAIN, arguments, after=(*node.after, switch), **kept),
     ]
+
+
+def _simulator(host: Host, name: str, node: HostNode, settings: Settings) -> Program:
+    return Program(name, SWITCH_MAIN, (settings, None), after=node.after, **_kept(host, node, (node, settings)))
 
 
 def _kept(host: Host, node: HostNode, essence: object) -> dict[str, Any]:

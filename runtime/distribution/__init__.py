@@ -14,10 +14,12 @@ distribution.py       this node's part in the cluster: who is up, and where an a
 connection.py         one session with one other node: envelopes out, envelopes in
 envelopes.py          their forms
 links.py monitors.py calls.py spawns.py   what hangs between two nodes, and falls with their session
+directory.py          whom a Name leads to when nobody has it here
 groups.py events.py   what is told to, and by, all nodes
 """
 
+from mirliton.runtime.distribution.directory import Directory, Share, Shared
 from mirliton.runtime.distribution.distribution import Distribution
 from mirliton.runtime.distribution.events import NodeIsDown, NodeIsUp
 
-__all__ = ["Distribution", "NodeIsDown", "NodeIsUp"]
+__all__ = ["Directory", "Distribution", "NodeIsDown", "NodeIsUp", "Share", "Shared"]

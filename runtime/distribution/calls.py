@@ -209,6 +209,8 @@ def addressee(to: Address) -> int | Name:
     """How an address of the other node is written there. Raises TypeError for one that has no node."""
     if isinstance(to, Pid):
         return to.serial
+    if isinstance(to, Name):
+        return to
     if isinstance(to, NameAt):
         return to.name
     raise TypeError(f"{to} is no address of another node")

@@ -53,6 +53,8 @@ class Connection:
             Op.SPAWNED: self.spawns.spawned,
             Op.JOIN: self._joined,
             Op.LEAVE: self._left,
+            Op.NAMED: self._named,
+            Op.UNNAMED: self._unnamed,
         }
 
     def pid(self, serial: int) -> Pid:
@@ -160,6 +162,12 @@ class Connection:
 
     def _left(self, scope: str, group: Any, serials: list[Any]) -> None:
         self.distribution.groups.left(scope, group, self._pids(serials))
+
+    def _named(self, rows: list[Any]) -> None:
+        self.distribution.directory.named(self.name, rows)
+
+    def _unnamed(self, names: list[Any]) -> None:
+        self.distribution.directory.unnamed(self.name, names)
 
     def _pids(self, serials: list[Any]) -> list[Pid]:
         if not all(isinstance(serial, int) for serial in serials):

@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING, Any, Self
 
-from mirliton.runtime.addresses import Address, Name, NameAt, Pid
+from mirliton.runtime.addresses import Address, Name, NameAt, Pid, ProcessName
 from mirliton.runtime.cell import Cell, Told
 from mirliton.runtime.distribution.connection import Connection
+from mirliton.runtime.distribution.directory import Directory, Shared
 from mirliton.runtime.distribution.events import NodeIsDown, NodeIsUp, NodeMonitors
 from mirliton.runtime.distribution.far import FarCell
 from mirliton.runtime.distribution.groups import FarGroups
@@ -32,14 +33,19 @@ class Distribution:
 
     While it is open the node's addresses lead to processes of other nodes as well. A node's end should come before
     `close`: then its processes end as they do on one node, and those who watch them there are told why.
+
+    `shared` says which names lead to other nodes where nobody has them here (see directory.py), the same on all nodes.
     """
 
-    def __init__(self, node: Node, network: Network, keys: Keyring, limits: Limits | None = None) -> None:
+    def __init__(
+        self, node: Node, network: Network, keys: Keyring, limits: Limits | None = None, shared: Shared | None = None
+    ) -> None:
         self.node = node
         self.keys = keys
         self._mesh = Mesh(node, network, keys, self, limits or Limits())
         self._connections: dict[str, Connection] = {}
         self.groups = FarGroups(node, self._connections)
+        self.directory = Directory(node, self._connections, shared or {})
         self._monitors = NodeMonitors(node)
         self._number = 0
 
@@ -53,7 +59,8 @@ class Distribution:
     async def open(self) -> None:
         """Begin to connect; other nodes come up as they are found (`monitor_nodes`).
 
-        Raises RuntimeError where the node has a Distribution already.
+        Raises RuntimeError where the node has a Distribution already, ValueError where its network can have no node of
+        this name.
         """
         if self.node.distribution is not None:
             raise RuntimeError(f"node {self.node.name} is part of a cluster already")
@@ -62,9 +69,14 @@ class Distribution:
         self._number = max(self._number, first)
         self.node.distribution = self
         self.groups.open()
-        await self._mesh.open()
+        self.directory.open()
+        try:
+            await self._mesh.open()
+        except BaseException:
+            await self.close()
+            raise
 
-    async def connected(self, timeout: float) -> None:
+    async def connected(self, timeout: float | None) -> None:
         """Wait until this node is connected to the network, `timeout` seconds at most; raises TimeoutError."""
         async with asyncio.timeout(timeout):
             await self._mesh.connected()
@@ -73,6 +85,7 @@ class Distribution:
         """Send what waits, say goodbye and disconnect; links and monitors to other nodes fire `noconnection`."""
         await self._mesh.close()
         self.groups.close()
+        self.directory.close()
         self.node.distribution = None
 
     # Nodes
@@ -80,6 +93,16 @@ class Distribution:
     @property
     def counters(self) -> Counters:
         return self._mesh.counters
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether this node is connected to the network now."""
+        return self._mesh.network_is_up
+
+    @property
+    def connected_since(self) -> float | None:
+        """By the node's clock; None where it is not."""
+        return self._mesh.network_up_since
 
     def waiting(self) -> int:
         """Envelopes that wait for their batch, for all nodes together."""
@@ -114,11 +137,13 @@ class Distribution:
     def peer_up(self, peer: Peer) -> None:
         connection = self._connections[peer.endpoint.node] = Connection(self, peer)
         self.groups.up(connection)
+        self.directory.up(connection)
         self._monitors.tell(NodeIsUp(*peer.endpoint))
 
     def peer_down(self, peer: Peer, reason: str) -> None:
         connection = self._connections.pop(peer.endpoint.node, None)
         if connection is not None:
+            self.directory.down(peer.endpoint.node)  # first: who hears of an end may ask at once who has its name now
             connection.lost()
             self.groups.down(peer.endpoint.node)
             self._monitors.tell(NodeIsDown(*peer.endpoint, reason))
@@ -134,14 +159,21 @@ class Distribution:
 
     # What the node asks: each answers whether the address is one of another node
 
-    def _to(self, address: Address) -> tuple[bool, Connection | None]:
+    def _to(self, address: Address, sender: Pid | None = None) -> tuple[bool, Connection | None]:
         """Whether the address is of another node, and the way there while it is up."""
+        if isinstance(address, Name):
+            node = self.directory.where(address, sender)
+            return node is not None, self._connections.get(node) if node is not None else None
         if not isinstance(address, Pid | NameAt) or address.node == self.node.name:
             return False, None
         connection = self._connections.get(address.node)
         if connection is not None and type(address) is Pid and address.incarnation != connection.incarnation:
             return True, None
         return True, connection
+
+    def whereis(self, name: ProcessName) -> Pid | None:
+        """Who of another node has a shared name."""
+        return self.directory.whereis(name) if isinstance(name, Name) else None
 
     def replaced(self, address: Pid | NameAt) -> bool:
         """Whether its node has been started anew since."""
@@ -150,7 +182,7 @@ class Distribution:
 
     def send(self, to: Address, message: Any, sender: Pid | None) -> bool:
         """Send a message to another node. False where it cannot go. Raises OutboxFull or a CodecError."""
-        connection = self._to(to)[1]
+        connection = self._to(to, sender)[1]
         if connection is None:
             return False
         connection.send(to, message, sender)
@@ -158,7 +190,7 @@ class Distribution:
 
     def ask(self, to: Address, request: Any, tag: int, caller: Cell | None) -> bool:
         """`send` for the request of a call."""
-        connection = self._to(to)[1]
+        connection = self._to(to, caller.pid if caller is not None else None)[1]
         if connection is None:
             return False
         connection.calls.ask(to, request, tag, caller)
@@ -196,7 +228,7 @@ class Distribution:
             connection.links.unlink(cell, to)
 
     def monitor(self, ref: Ref, target: Address, cell: Cell) -> bool:
-        far, connection = self._to(target)
+        far, connection = self._to(target, cell.pid)
         if connection is not None:
             connection.monitors.monitor(ref, target, cell)
         elif far:

@@ -35,6 +35,8 @@ class Op(IntEnum):
     SPAWNED = 14
     JOIN = 15
     LEAVE = 16
+    NAMED = 17
+    UNNAMED = 18
 
 
 _TARGET: Final = (int, Name)
@@ -57,6 +59,8 @@ FIELDS: Final[dict[int, tuple[Any, ...]]] = {
     Op.SPAWNED: (int, int),  # tag, the new process
     Op.JOIN: (str, object, list),  # scope, group, members
     Op.LEAVE: (str, object, list),
+    Op.NAMED: (list,),  # (name, its holder, since when by the directory's count) …
+    Op.UNNAMED: (list,),
 }
 
 

@@ -180,7 +180,7 @@ def test_a_full_disk_under_its_log_is_no_reason_to_end(place, start):
 @pytest.mark.parametrize(
     ("text", "status", "complaint"),
     [
-        ("[nodes.a]\nrole = 'api'\n", os.EX_CONFIG, "cannot be run yet"),
+        ("[nodes.a]\nrole = 'api'\n", os.EX_CONFIG, "amqp.uri must be given"),
         ("[nodes.a]\nrole = 'program'\nprogram = 'no_such_module_anywhere:main'\n", os.EX_CONFIG, "No module named"),
         (
             "[host]\nlog = 'none/host.log'\n[nodes.a]\nrole = 'program'\nprogram = 'world:node'\n",

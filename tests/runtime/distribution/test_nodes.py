@@ -283,3 +283,39 @@ async def test_a_pid_of_this_node_from_another_node_is_this_process(
 def test_limits_that_make_no_sense_are_refused(limits: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Limits(**limits)
+
+
+async def test_one_that_was_forgotten_by_the_other_side_alone_comes_back(cluster: Cluster) -> None:
+    for _ in range(3):  # so that there were several sessions, which a remembers
+        cluster.at("b@host").disconnect_node("a@host")
+        await cluster.advance(0.1)
+    cluster.hub.cut("a@host", "b@host", one_way=True)
+    await cluster.advance(75.0)  # b hears nothing of a for so long that it forgets it
+    assert cluster.at("b@host").nodes() == []
+    cluster.hub.heal("a@host", "b@host")
+    await cluster.advance(5.0)
+    assert cluster.at("a@host").nodes() == ["b@host"]
+    assert cluster.at("b@host").nodes() == ["a@host"]
+
+
+async def test_frames_of_a_session_that_both_have_forgotten_have_no_effect_in_another(
+    cluster: Cluster, a: VirtualNode, b: VirtualNode, on: Any
+) -> None:
+    other = await on(b)
+    recorded: list[bytes] = []
+    tapped = cluster.hub.tap("b@host", recorded.append)
+    cluster.at("a@host").disconnect_node("b@host")
+    await cluster.advance(0.1)
+    a.send(other.pid, "pay")
+    await cluster.advance(1.0)
+    assert other.seen == ["pay"]
+    cluster.hub.cut("a@host", "b@host")
+    await cluster.advance(75.0)
+    old = list(recorded)
+    cluster.hub.heal("a@host", "b@host")
+    await cluster.all_up()
+    for data in old:
+        tapped.take(data)
+    await cluster.advance(1.0)
+    assert other.seen == ["pay"]
+    assert cluster.at("b@host").nodes() == ["a@host"]
