@@ -1,7 +1,8 @@
 """`mirliton chaos`: a plan is carried out while lines tell what happens, and a report ends it.
 
-A plan for processes is carried out by the node, asked over its control socket. One for OS processes is carried out
-here: who kills the node must not be in it. Ctrl-C stops either, and the report is still made; a second one leaves.
+A plan for processes is carried out by the node, asked over its control socket. One for OS processes, connections and
+services is carried out here (chaos_outside.py): who kills the node must not be in it. Ctrl-C stops either, and the
+report is still made; a second one leaves.
 """
 
 from __future__ import annotations
@@ -13,32 +14,19 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from mirliton.api.cli import printing
+from mirliton.api.cli.chaos_outside import outside
 from mirliton.api.cli.client import Control
 from mirliton.api.cli.errors import CommandError
 from mirliton.api.cli.show import say
 from mirliton.config import Settings
-from mirliton.supervisors.chaos import (
-    ChaosFault,
-    ChaosRun,
-    Plan,
-    ProgramField,
-    Strike,
-    load_data,
-    parent_of,
-    read_plan,
-)
+from mirliton.supervisors.chaos import ChaosFault, ChaosRun, Plan, Strike, load_data, read_plan
 from mirliton.supervisors.chaos.run import Tell
 from mirliton.supervisors.chaos.server import strikes_of
-
-READY_TIMEOUT: Final = 1.0
-ANSWERS_WITHIN: Final = 30.0
-"""Seconds that the node may take to answer again, where a plan names the check `node answers`."""
 
 
 def add_command(commands: Any) -> None:
@@ -48,6 +36,7 @@ def add_command(commands: Any) -> None:
     chaos.add_argument("--dry-run", action="store_true", help="only tell what would be hit")
     chaos.add_argument("--seed", type=int, help="what is drawn by (default: the plan's, or another each time)")
     chaos.add_argument("--repeat", type=Path, metavar="REPORT", help="hit what was hit in a report (made with --json)")
+    chaos.add_argument("--host", type=Path, help="a host file: the plan's programs are those that it names")
     chaos.add_argument("--json", action="store_true", help="print nothing but the report, as JSON")
     chaos.add_argument("--status", action="store_true", help="tell of the run under way and of the last one")
     chaos.add_argument("--stop", action="store_true", help="stop the run under way")
@@ -68,8 +57,8 @@ def run_chaos(options: argparse.Namespace, settings: Settings) -> int:
         data = load_data(options.plan)
         plan = read_plan(data, str(options.plan))
         repeat = _hits(options.repeat)
-        if plan.what == "programs":
-            return _programs(options, settings, plan, repeat)
+        if plan.whats != {"processes"}:
+            return _outside(options, settings, plan, repeat)
     except ChaosFault as error:
         raise CommandError(str(error)) from None
     return _processes(options, settings, data, repeat)
@@ -119,29 +108,19 @@ def _stopped_by_ctrl_c(control: Control, settings: Settings, **request: Any) -> 
         signal.signal(signal.SIGINT, before)
 
 
-def _programs(options: argparse.Namespace, settings: Settings, plan: Plan, repeat: Any) -> int:
+def _outside(options: argparse.Namespace, settings: Settings, plan: Plan, repeat: Any) -> int:
     if not settings.chaos.enabled:
         raise CommandError("chaos is off: the setting chaos.enabled allows it")
-    with Control(settings.control_socket) as control:
-        node = control.node_pid
-    return asyncio.run(_trouble_programs(options, settings, plan, parent_of(node), node, repeat))
+    if "processes" in plan.whats:
+        raise CommandError("a plan is of a node's processes, or of what is outside of nodes: make two of it")
+    return asyncio.run(_trouble_outside(options, settings, plan, repeat))
 
 
-async def _trouble_programs(
-    options: argparse.Namespace, settings: Settings, plan: Plan, supervisor: int, node: int, repeat: Any
-) -> int:
-    async def ready(program: str) -> bool:
-        return program != node_name or await asyncio.to_thread(_answers, settings.control_socket)
-
-    async def node_answers() -> None:
-        if not await asyncio.to_thread(_comes_to_answer, settings.control_socket):
-            raise TimeoutError(f"the node did not answer for {ANSWERS_WITHIN:g} s")
-
-    field = ProgramField(supervisor, ready=ready)
-    node_name = field.name_of(node)
+async def _trouble_outside(options: argparse.Namespace, settings: Settings, plan: Plan, repeat: Any) -> int:
+    fields, checks = outside(options, settings, plan)
     strikes: list[Strike] | None = None if repeat is None else strikes_of(repeat, plan)
     tell: Tell = _quiet if options.json else _show
-    run = ChaosRun(field, plan, seed=options.seed, checks={"node answers": node_answers}, repeat=strikes, tell=tell)
+    run = ChaosRun(fields, plan, seed=options.seed, checks=checks, repeat=strikes, tell=tell)
     if options.dry_run:
         _show_preview(await run.preview(), as_json=options.json)
         return os.EX_OK
@@ -154,23 +133,6 @@ async def _trouble_programs(
     loop.add_signal_handler(signal.SIGINT, interrupted)
     report = await run.carry_out()
     return _end(report.as_dict(), as_json=options.json)
-
-
-def _answers(socket: Path) -> bool:
-    try:
-        with Control(socket, READY_TIMEOUT) as control:
-            return bool(control.ask("status"))
-    except CommandError:
-        return False
-
-
-def _comes_to_answer(socket: Path) -> bool:
-    ends_at = time.monotonic() + ANSWERS_WITHIN
-    while not _answers(socket):
-        if time.monotonic() > ends_at:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def _quiet(_: dict[str, Any]) -> None:

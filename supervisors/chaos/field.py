@@ -1,17 +1,19 @@
-"""What an attack is made on: the processes of a node, or the OS processes of a node supervisor.
+"""What an attack is made on: the processes of a node, the OS processes of a node supervisor, connections, services.
 
-A Field finds targets, says why one may not be hit, strikes, and follows each hit until its fate is known.
+A Field finds targets, says why one may not be hit, strikes, and follows each hit until its fate is known. A run has
+several Fields, one for each of what its plan attacks.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, Protocol
 
-from mirliton.supervisors.chaos.plan import Attack, Guard, Pick
+from mirliton.supervisors.chaos.errors import PlanError, Problem
+from mirliton.supervisors.chaos.plan import Attack, Guard, Pick, Plan, What
 
 Fate = Literal["pending", "back", "lost", "gone", "unmoved"]
 """back: somebody is in its place, or it goes on. lost: nobody was in time, and somebody should. gone: nobody is to
@@ -67,6 +69,10 @@ class Hit:
 class Field(Protocol):
     """See the module. Its clock is monotonic seconds."""
 
+    @property
+    def what(self) -> What:
+        """What attacks it is for."""
+
     def now(self) -> float:
         """What time it is."""
 
@@ -117,3 +123,63 @@ class Field(Protocol):
 
     def census(self) -> Counter[str]:
         """How many there are of each kind."""
+
+
+class Fields:
+    """The fields of one run. Time is that of the first. Raises ValueError for none, or two of the same."""
+
+    def __init__(self, fields: Field | Iterable[Field]) -> None:
+        all_fields = list(fields) if isinstance(fields, Iterable) else [fields]
+        self._by_what = {field.what: field for field in all_fields}
+        if not all_fields or len(self._by_what) < len(all_fields):
+            raise ValueError("a run needs a field, and not two of the same")
+        self._first = all_fields[0]
+
+    def check(self, plan: Plan) -> None:
+        """Raise PlanError for an attack on what there is no field of."""
+        here = ", ".join(sorted(self._by_what))
+        wrong = [
+            Problem(f"attack.{number}.what", f"must be what can be attacked here: {here}", attack.what)
+            for number, attack in enumerate(plan.attacks)
+            if attack.what not in self._by_what
+        ]
+        if wrong:
+            raise PlanError(wrong)
+
+    def of(self, attack: Attack) -> Field:
+        """The one that an attack is on."""
+        return self._by_what[attack.what]
+
+    def now(self) -> float:
+        return self._first.now()
+
+    async def pause(self, seconds: float) -> None:
+        await self._first.pause(seconds)
+
+    async def rest(self, seconds: float) -> None:
+        await self._first.rest(seconds)
+
+    def hurry(self) -> None:
+        for field in self._by_what.values():
+            field.hurry()
+
+    def begin(self) -> None:
+        for field in self._by_what.values():
+            field.begin()
+
+    def end(self) -> None:
+        for field in self._by_what.values():
+            field.end()
+
+    def look_ahead(self, seconds: float) -> None:
+        for field in self._by_what.values():
+            field.look_ahead(seconds)
+
+    def gave_up(self) -> list[str]:
+        return [one for field in self._by_what.values() for one in field.gave_up()]
+
+    def unsettled(self) -> Mapping[Any, str]:
+        return {key: said for field in self._by_what.values() for key, said in field.unsettled().items()}
+
+    def census(self) -> Counter[str]:
+        return sum((field.census() for field in self._by_what.values()), Counter())

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from mirliton.supervisors.chaos.errors import PlanError, Problem
-from mirliton.supervisors.chaos.field import Field, Hit
+from mirliton.supervisors.chaos.field import Fields, Hit
 from mirliton.supervisors.chaos.plan import Plan
 from mirliton.supervisors.chaos.report import Checked
 
@@ -25,7 +25,7 @@ SHOWN: Final = 10
 class Watchman:
     """Looks at the invariants of a plan. Raises PlanError where the plan names a check that nobody has given."""
 
-    def __init__(self, field: Field, plan: Plan, checks: Mapping[str, Check]) -> None:
+    def __init__(self, field: Fields, plan: Plan, checks: Mapping[str, Check]) -> None:
         self._field = field
         self._wanted = wanted = plan.invariants
         if unknown := [name for name in wanted.checks if name not in checks]:

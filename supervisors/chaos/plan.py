@@ -12,21 +12,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from mirliton.supervisors.chaos.errors import PlanError, Problem
 
-What = Literal["processes", "programs"]
-How = Literal["kill", "exit", "suspend", "stall", "stop"]
+What = Literal["processes", "programs", "connections", "services"]
+How = Literal[
+    "kill", "exit", "suspend", "stall", "stop", "drop", "cut", "hang", "half_open", "delay", "throttle", "restart"
+]
 
 HOWS: Final[dict[str, tuple[str, ...]]] = {
     "processes": ("kill", "exit", "suspend", "stall"),
-    "programs": ("kill", "stop"),
+    "programs": ("kill", "stop", "stall"),
+    "connections": ("drop", "cut", "hang", "half_open", "delay", "throttle"),
+    "services": ("restart",),
 }
-"""What can be done to what. `stop` is SIGSTOP, ended by SIGCONT; `kill` of a program is SIGKILL."""
-FOR_A_WHILE: Final = ("suspend", "stall", "stop")
+"""What can be done to what. `stop` is SIGSTOP, ended by SIGCONT; `kill` of a program is SIGKILL; proxy.py tells what
+happens to connections."""
 MOST_ATTACKS: Final = 100
 MOST_RATE: Final = 1000.0
 MOST_DURATION: Final = 86_400.0
@@ -52,8 +56,9 @@ def _number(default: Any, low: float, high: float) -> Any:
 class Pick:
     """Some of what lives: all that fits each of `kinds`, `names` and `below` that is given; without any, everything.
 
-    - `kinds`: patterns of class names (of programs: nothing).
-    - `names`: patterns of names, as `call:*`; of programs, of their names in the operating system.
+    - `kinds`: patterns of class names (of processes alone).
+    - `names`: patterns of names, as `call:*`; of programs as their node supervisor calls them; of proxies and services
+      as the plan does.
     - `below`: the pattern of a supervisor's name: what it and the supervisors below it have started.
     - `above`: not these but their supervisors.
     - `beyond_intensity`: also where their supervisor would give up over it.
@@ -80,8 +85,9 @@ class Attack:
 
     - `among`: of these groups one is drawn at each strike, and of the group one member; where nothing of it may be
       hit, the next group.
-    - `how`: "kill"; "exit" with `reason`; "suspend", "stall" (the process holds the loop) or, for programs, "stop",
-      each for `seconds`.
+    - `how`: "kill"; "exit" with `reason`; "suspend", "stall" (the process, or the program, holds its loop) or, for
+      programs, "stop", each for `seconds`; what HOWS lists for connections, for `seconds`, with `delay` and `jitter`
+      (seconds), `bytes_per_second`, or which end is `kept` half open; "restart" of services.
     - when: at about `rate` random moments a second, or `every` so many seconds, or `at` these.
     - `count`: after so many hits it is over.
     - `each`: how many are hit at a time.
@@ -93,6 +99,10 @@ class Attack:
     how: How = "kill"
     reason: str = "shutdown"
     seconds: float = _number(1.0, 0.001, 3600.0)
+    delay: float = _number(0.0, 0.0, 60.0)
+    jitter: float = _number(0.0, 0.0, 60.0)
+    bytes_per_second: float | None = _number(None, 1.0, 1e12)
+    kept: Literal["client", "server"] = "client"
     rate: float | None = _number(None, 0.0001, MOST_RATE)
     every: float | None = _number(None, 0.001, MOST_DURATION)
     at: tuple[float, ...] = _number((), 0.0, MOST_DURATION)
@@ -112,9 +122,13 @@ class Attack:
             yield "among", "must name at least one group", None
         if self.how == "exit" and self.reason in ("kill", "normal"):
             yield "reason", "must be another: use how = 'kill' to kill; a foreign 'normal' ends nobody", self.reason
+        if self.how == "delay" and self.delay + self.jitter <= 0:
+            yield "delay", "must be above 0, or jitter", None
+        if self.how == "throttle" and self.bytes_per_second is None:
+            yield "bytes_per_second", "must be given", None
         for number, pick in enumerate(self.among):
-            if self.what == "programs" and (pick.kinds or pick.below or pick.above):
-                yield f"among.{number}", "must pick programs by names alone", None
+            if self.what != "processes" and (pick.kinds or pick.below or pick.above):
+                yield f"among.{number}", f"must pick {self.what} by names alone", None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +172,31 @@ class Invariants:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """What is restarted by a command: `restart`, its words, which no shell sees, has `timeout` seconds to end well. The
+    service is back when something listens at `answers` (host:port); without that, when the command has ended."""
+
+    restart: tuple[str, ...] = ()
+    answers: str = ""
+    timeout: float = _number(60.0, 0.1, 3600.0)
+
+    def problems(self) -> Iterator[tuple[str, str, Any]]:
+        """What does not fit together: key, expectation, value."""
+        if not self.restart or not self.restart[0]:
+            yield "restart", "must be a command and its words", list(self.restart) or None
+        if self.answers:
+            host, _, port = self.answers.rpartition(":")
+            if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+                yield "answers", "must be host:port", self.answers
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A whole plan. Raises PlanError with all that cannot be meant.
 
     `duration`: seconds after which no more strikes are made. `seed`: what is drawn by; without one, one is drawn, and
-    told.
+    told. `proxies`: the control sockets of those in other OS processes, by the names that attacks on connections use.
+    `services`: what attacks may restart, by name.
     """
 
     attacks: tuple[Attack, ...]
@@ -171,6 +205,8 @@ class Plan:
     duration: float = _number(60.0, 0.001, MOST_DURATION)
     guard: Guard = field(default_factory=Guard)
     invariants: Invariants = field(default_factory=Invariants)
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         found = [Problem("attack", f"must be 1 to {MOST_ATTACKS} tables", len(self.attacks))]
@@ -179,17 +215,18 @@ class Plan:
         for number, attack in enumerate(self.attacks):
             found += [Problem(f"attack.{number}.{key}", said, value) for key, said, value in attack.problems()]
             found += out_of_range(attack, f"attack.{number}.")
-        if len({attack.what for attack in self.attacks}) > 1:
-            found.append(Problem("attack", "must all be of processes or all of programs: make two plans of it"))
+        for name, service in self.services.items():
+            found += [Problem(f"services.{name}.{key}", said, value) for key, said, value in service.problems()]
+            found += out_of_range(service, f"services.{name}.")
         for part, where in ((self, ""), (self.guard, "guard."), (self.invariants, "invariants.")):
             found += out_of_range(part, where)
         if found:
             raise PlanError(found)
 
     @property
-    def what(self) -> What:
-        """What all its attacks are of."""
-        return self.attacks[0].what
+    def whats(self) -> frozenset[What]:
+        """What its attacks are on."""
+        return frozenset(attack.what for attack in self.attacks)
 
 
 def out_of_range(part: Any, where: str) -> Iterator[Problem]:

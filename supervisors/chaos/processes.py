@@ -19,13 +19,15 @@ from mirliton.supervisors.chaos.guarding import Guarding
 from mirliton.supervisors.chaos.node_time import NodeTime
 from mirliton.supervisors.chaos.picking import Picking
 from mirliton.supervisors.chaos.places import Labels, Place
-from mirliton.supervisors.chaos.plan import Attack, Guard, Pick
+from mirliton.supervisors.chaos.plan import Attack, Guard, Pick, What
 from mirliton.supervisors.reports import Report
 
 
 class ProcessField:
     """The processes of this node. `spared`, what the run is steered by, is never hit, nor is what it would end with.
     Kills are said to come from `sender`."""
+
+    what: What = "processes"
 
     def __init__(self, node: Node, *, spared: Sequence[Address] = (), sender: Pid | None = None) -> None:
         self.node = node

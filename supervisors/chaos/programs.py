@@ -1,7 +1,8 @@
-"""The OS processes of a node supervisor as a field: SIGKILL, and SIGSTOP for a while.
+"""The OS processes of a node supervisor as a field: SIGKILL, SIGSTOP for a while, and an event loop held for a while.
 
 They are troubled from outside, by another OS process than the ones that are hit: what strikes must outlive the blow.
-A program is known by the name that its node supervisor gave it, of which the kernel keeps 15 characters.
+A program is known by the name that its node supervisor gave it. The kernel keeps 15 characters of that; where names are
+longer, `names` tells the whole ones.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -18,52 +18,81 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from mirliton.supervisors.chaos.errors import ChaosRefused
 from mirliton.supervisors.chaos.field import Hit, Target
-from mirliton.supervisors.chaos.plan import Attack, Guard, Pick
+from mirliton.supervisors.chaos.plan import Attack, Guard, Pick, What
+from mirliton.supervisors.chaos.real_time import RealTime
 from mirliton.supervisors.programs import INTENSITY, PERIOD
 from mirliton.supervisors.window import RestartWindow
 
 LOOK_EVERY: Final = 0.01
 Ready = Callable[[str], Awaitable[bool]]
 """Whether the program of this name does its work just now."""
+Names = Callable[[], Mapping[int, str]]
+"""What the node supervisor calls its programs, by their process ids."""
+Hold = Callable[[str, float], Awaitable[None]]
+"""Ask the program of this name to hold its event loop for so many seconds. Raises ChaosRefused where it will not."""
+Spared = Callable[[str], str]
+"""Why the program of this name may not be hit; empty when it may."""
 
 
 async def _always(_: str) -> bool:
     return True
 
 
+def _none() -> Mapping[int, str]:
+    return {}
+
+
+def _nobody(_: str) -> str:
+    return ""
+
+
 class ProgramField:
     """The programs below the node supervisor with this process id. `ready` says when one is back; without it, when its
-    process runs. `intensity` and `period` (seconds) are the node supervisor's own: what it bears."""
+    process runs. `names` gives their whole names, `hold` stalls one (without it nothing can be stalled), `may_not` says
+    who is not to be hit. `intensity` and `period` (seconds) are what the node supervisor bears: of all programs
+    together or, where they have limits of their own (`each`), of each."""
+
+    what: What = "programs"
 
     def __init__(
         self,
         supervisor: int,
         *,
         ready: Ready = _always,
+        names: Names = _none,
+        hold: Hold | None = None,
+        may_not: Spared = _nobody,
         spared: Sequence[int] = (),
         intensity: int = INTENSITY,
         period: float = PERIOD,
+        each: Mapping[str, tuple[int, float]] | None = None,
     ) -> None:
         self.supervisor = supervisor
         self._ready = ready
+        self._ask_names = names
+        self._names: Mapping[int, str] = {}
+        self._hold = hold
+        self._may_not = may_not
         self._spared = {os.getpid(), *spared}
-        self._window = RestartWindow(intensity, period)
+        self._shared = RestartWindow(intensity, period)
+        self._own = {name: RestartWindow(*limits) for name, limits in (each or {}).items()}
+        self._troubled: set[str] = set()
         self._ahead = 0.0
-        self._hurried = asyncio.Event()
+        self._time = RealTime()
 
     def now(self) -> float:
-        return time.monotonic()
+        return self._time.now()
 
     async def pause(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await self._time.pause(seconds)
 
     async def rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurried.wait(), seconds)
+        await self._time.rest(seconds)
 
     def hurry(self) -> None:
-        self._hurried.set()
+        self._time.hurry()
 
     def begin(self) -> None:
         """Nothing tells of programs; they are looked at."""
@@ -83,28 +112,41 @@ class ProgramField:
         return next((one for one in self._programs() if self.label(one) == label), None)
 
     def refusal(self, target: Target, attack: Attack, pick: Pick, guard: Guard) -> str:
-        if any(fnmatchcase(self.label(target), pattern) for pattern in guard.never):
+        name = self.label(target)
+        if any(fnmatchcase(name, pattern) for pattern in guard.never):
             return "the guard spares it by name"
         if target.handle[1] in self._spared:
             return "the run is steered by it"
-        if pick.beyond_intensity or self._window.still_used(self.now() + self._ahead) < self._window.intensity:
+        if said := self._may_not(name):
+            return said
+        if attack.how == "stall" and self._hold is None:
+            return "nothing here can have it hold its loop"
+        if name in self._troubled and attack.how != "kill":
+            return "it is being troubled"
+        window = self._window(name)
+        if pick.beyond_intensity or window.still_used(self.now() + self._ahead) < window.intensity:
             return ""
         return "the node supervisor would give up over it"
+
+    def _window(self, name: str) -> RestartWindow:
+        return self._own.get(name, self._shared)
 
     def look_ahead(self, seconds: float) -> None:
         self._ahead = seconds
 
     def suppose(self, target: Target, attack: Attack) -> None:
-        self._window.admit(self.now() + self._ahead)
+        self._window(self.label(target)).admit(self.now() + self._ahead)
 
     def strike(self, target: Target, attack: Attack, hit: Hit, within: float) -> Coroutine[Any, Any, None]:
-        # One that is stopped for longer than its stall bound is restarted as well.
-        self._window.admit(self.now())
+        # One that is stopped or stalled for longer than its stall bound is restarted as well.
+        self._window(self.label(target)).admit(self.now())
         pid: int = target.handle[1]
         if attack.how == "kill":
+            began = self.now()
             _send(pid, signal.SIGKILL)
-            return self._until_back(hit, pid, within)
-        return self._stopped(hit, pid, attack.seconds, within)
+            return self._until_back(hit, pid, within, began)
+        troubling = self._stopped if attack.how == "stop" else self._stalled
+        return self._troubling(hit, troubling(hit, pid, attack.seconds, within))
 
     def offer(self, pick: Pick, chance: Random) -> Iterator[Target]:
         found = self.find(pick)
@@ -113,7 +155,7 @@ class ProgramField:
     def name_of(self, pid: int) -> str:
         """What a process is called; empty when there is none."""
         seen = _status(pid)
-        return seen[0] if seen is not None else ""
+        return self._names.get(pid, seen[0]) if seen is not None else ""
 
     def gave_up(self) -> list[str]:
         return [] if _is_alive(self.supervisor) else ["node supervisor"]
@@ -124,29 +166,49 @@ class ProgramField:
     def census(self) -> Counter[str]:
         return Counter(self.label(one) for one in self._programs())
 
+    async def _troubling(self, hit: Hit, troubling: Coroutine[Any, Any, None]) -> None:
+        self._troubled.add(hit.target)
+        try:
+            await troubling
+        finally:
+            troubling.close()
+            self._troubled.discard(hit.target)
+
     async def _stopped(self, hit: Hit, pid: int, seconds: float, within: float) -> None:
         try:
             _send(pid, signal.SIGSTOP)
-            await self.rest(seconds)
+            over = await self._lives_through(pid, seconds)
         finally:
             # Also when the run is cut off: nobody else would let it go on.
             _send(pid, signal.SIGCONT)
-        await self._until_back(hit, pid, within)
+        await self._until_back(hit, pid, within, over)
 
-    async def _until_back(self, hit: Hit, pid: int, within: float) -> None:
-        began = self.now()
+    async def _stalled(self, hit: Hit, pid: int, seconds: float, within: float) -> None:
+        assert self._hold is not None
+        try:
+            await self._hold(hit.target, seconds)
+        except ChaosRefused as refused:
+            hit.fate, hit.note = "unmoved", str(refused)
+            return
+        await self._until_back(hit, pid, within, await self._lives_through(pid, seconds))
+
+    async def _lives_through(self, pid: int, seconds: float) -> float:
+        """When so many seconds were over, or the process was: its node supervisor may be quicker."""
+        ends_at = self.now() + seconds
+        while (left := ends_at - self.now()) > 0 and _is_alive(pid) and not self._time.is_hurried:
+            await self.rest(min(LOOK_EVERY, left))
+        return self.now()
+
+    async def _until_back(self, hit: Hit, pid: int, within: float, began: float) -> None:
         while self.now() - began < within:
             now = self.at(hit.target)
             replaced = now is not None and now.handle[1] != pid
-            if now is not None and (replaced or hit.how == "stop") and await self._is_ready(hit.target):
+            if now is not None and (replaced or hit.how != "kill") and await self._ready(hit.target):
                 hit.fate, hit.took = "back", self.now() - began
-                hit.note = "it was restarted" if replaced and hit.how == "stop" else ""
+                hit.note = "it was restarted" if replaced and hit.how != "kill" else ""
                 return
             await asyncio.sleep(LOOK_EVERY)
         hit.fate = "lost"
-
-    async def _is_ready(self, name: str) -> bool:
-        return await self._ready(name)
 
     def _programs(self) -> list[Target]:
         found = []
@@ -154,8 +216,11 @@ class ProgramField:
             if entry.name.isdigit() and (seen := _status(int(entry.name))) is not None:
                 name, state, parent = seen
                 if parent == self.supervisor and state != "Z":
-                    found.append(Target("program", entry.name, (name, int(entry.name))))
-        return sorted(found, key=lambda one: int(one.pid))
+                    found.append((int(entry.name), name))
+        if any(pid not in self._names for pid, _ in found):
+            self._names = self._ask_names()
+        named = [(pid, self._names.get(pid, name)) for pid, name in sorted(found)]
+        return [Target("program", str(pid), (name, pid)) for pid, name in named]
 
 
 def parent_of(pid: int) -> int:

@@ -2,10 +2,10 @@
 
     plan = load_plan(Path("calls.toml"))
 
-Tables are `[[attack]]`, `[guard]` and `[invariants]`; keys are the fields of plan.py, but for `for`, the seconds that a
-trouble lasts. An attack with one group has the group's keys (`names`, `kinds`, `below`, `above`, `beyond_intensity`)
-beside its own; one with several has them in `among`, a list of tables. Nothing is guessed: an unknown key is an error
-with the closest known one.
+Tables are `[[attack]]`, `[guard]`, `[invariants]`, `[proxies]` and `[services.NAME]`; keys are the fields of plan.py,
+but for `for`, the seconds that a trouble lasts. An attack with one group has the group's keys (`names`, `kinds`,
+`below`, `above`, `beyond_intensity`) beside its own; one with several has them in `among`, a list of tables. Nothing is
+guessed: an unknown key is an error with the closest known one.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from mirliton.supervisors.chaos.plan import (
     Pick,
     Plan,
     Range,
+    Service,
     key_of,
 )
 
@@ -35,6 +36,8 @@ MAX_FILE: Final = 1024 * 1024
 MAX_TEXT: Final = 256
 MAX_ITEMS: Final = 1000
 _PARTS: Final[dict[str, type]] = {"guard": Guard, "invariants": Invariants}
+_NAMED: Final = frozenset({"proxies", "services"})
+"""Tables of names that the plan itself gives."""
 
 
 def load_plan(path: Path) -> Plan:
@@ -76,10 +79,12 @@ class _Reader:
         if not isinstance(data, Mapping):
             self._wrong("", "the plan must be a table", data)
             return None
-        found = self._fields(Plan, data, "", {"attack", *_PARTS})
+        found = self._fields(Plan, data, "", {"attack", *_PARTS, *_NAMED})
         for key, part in _PARTS.items():
             if key in data:
                 found[key] = self._part(part, data[key], key)
+        for key in _NAMED & data.keys():
+            found[key] = self._named(key, data[key])
         attacks = data.get("attack", [])
         if not isinstance(attacks, list) or not 1 <= len(attacks) <= MOST_ATTACKS:
             self._wrong("attack", f"must be 1 to {MOST_ATTACKS} tables, each headed [[attack]]", None)
@@ -93,6 +98,21 @@ class _Reader:
             for problem in error.problems:
                 self._wrong(problem.where, problem.expected, problem.value)
             return None
+
+    def _named(self, table: str, data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping) or len(data) > MAX_ITEMS:
+            self._wrong(table, "must be a table", data)
+            return {}
+        found: dict[str, Any] = {}
+        for name, value in data.items():
+            where = f"{table}.{name if str(name).isprintable() else ascii(name)}"[:MAX_TEXT]
+            if table == "services":
+                found[name] = self._part(Service, value, where)
+            else:
+                found[name], expected = _fit(value, str, None)
+                if expected:
+                    self._wrong(where, expected, value)
+        return found
 
     def _attack(self, data: Any, where: str) -> Attack:
         if not isinstance(data, Mapping):

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from mirliton.supervisors.chaos.counters import totals
 from mirliton.supervisors.chaos.errors import ChaosRefused
-from mirliton.supervisors.chaos.field import Field, Hit, Target
+from mirliton.supervisors.chaos.field import Field, Fields, Hit, Target
 from mirliton.supervisors.chaos.invariants import Check, Watchman
 from mirliton.supervisors.chaos.plan import Attack, Pick, Plan
 from mirliton.supervisors.chaos.report import Report
@@ -46,16 +46,16 @@ def _nobody(_: dict[str, Any]) -> None:
 
 
 class ChaosRun:
-    """One run of a plan.
+    """One run of a plan, on a field, or on several for a plan that attacks more than processes, say.
 
     `seed` goes before the plan's own; without either one is drawn. `checks` are the functions that the plan's
     `invariants.checks` names. `repeat` are the strikes of a run before (`schedule.repeated`), against the same targets.
-    Raises PlanError where a check is missing.
+    Raises PlanError where a check, or the field for one of its attacks, is missing.
     """
 
     def __init__(
         self,
-        field: Field,
+        field: Field | Iterable[Field],
         plan: Plan,
         *,
         seed: int | None = None,
@@ -67,8 +67,9 @@ class ChaosRun:
         drawn = next((one for one in (seed, plan.seed) if one is not None), None)
         self.seed = secrets.randbits(32) if drawn is None else drawn
         self.report = Report(plan.name, self.seed, 0.0)
-        self._field = field
-        self._watchman = Watchman(field, plan, checks or {})
+        self._fields = Fields(field)
+        self._fields.check(plan)
+        self._watchman = Watchman(self._fields, plan, checks or {})
         self._strikes = list(repeat) if repeat is not None else None
         self._tell = tell
         self._began = 0.0
@@ -85,7 +86,7 @@ class ChaosRun:
         """Make no more strikes; what was suspended for a while goes on now."""
         if not self._stopping:
             self._stopping = why
-            self._field.hurry()
+            self._fields.hurry()
 
     @property
     def is_over(self) -> bool:
@@ -117,7 +118,8 @@ class ChaosRun:
                 await asyncio.sleep(0)
         for strike in itertools.islice(self._schedule(), PREVIEWED):
             attack = self.plan.attacks[strike.attack]
-            self._field.look_ahead(strike.at)
+            self._fields.look_ahead(strike.at)
+            field = self._fields.of(attack)
             await asyncio.sleep(0)
             for target, pick, why in self._chosen(strike, attack):
                 if attack.count is not None and hits[strike.attack] >= attack.count:
@@ -128,20 +130,21 @@ class ChaosRun:
                     break
                 hits[strike.attack] += 1
                 self._groups_hit.add(str(pick))
-                self._field.suppose(target, attack)
-                label = self._field.label(target)
+                field.suppose(target, attack)
+                label = field.label(target)
                 strikes.append(shown | {"would_hit": label, "class": target.kind, "pid": str(target.pid)})
         return {"plan": self.plan.name, "seed": self.seed, "strikes": strikes, "groups": groups}
 
     def _preview(self, attack: Attack, pick: Pick) -> dict[str, Any]:
         spared: dict[str, str] = {}
         fits = may = 0
-        for target in self._field.find(pick):
+        field = self._fields.of(attack)
+        for target in field.find(pick):
             fits += 1
-            why = self._field.refusal(target, attack, pick, self.plan.guard)
+            why = field.refusal(target, attack, pick, self.plan.guard)
             may += not why
             if why and len(spared) < SPARED_SHOWN:
-                spared[self._field.label(target)] = why
+                spared[field.label(target)] = why
         return {"group": str(pick), "how": attack.how, "fits": fits, "may_be_hit": may, "spared": spared}
 
     # The run
@@ -151,11 +154,11 @@ class ChaosRun:
         if self._state != "not begun":
             raise ChaosRefused("a run is carried out once; make another of the same plan")
         self._state = "striking"
-        self._began = self._field.now()
+        self._began = self._fields.now()
         self.report.began = time.time()
         self.report.invariants = self._watchman.all
         self._watchman.begin()
-        self._field.begin()
+        self._fields.begin()
         totals.running += 1
         outcome = "cut"
         watching = asyncio.create_task(self._watch())
@@ -170,7 +173,7 @@ class ChaosRun:
             outcome = "held" if self.report.held else "failed"
         finally:
             await _ended(watching, *self._following)
-            self._field.end()
+            self._fields.end()
             self._state = "over"
             self.report.ended = "it was cut off" if outcome == "cut" else self._stopping or self.report.ended
             self.report.lasted = self._elapsed()
@@ -181,7 +184,7 @@ class ChaosRun:
 
     async def _strike_all(self) -> None:
         for strike in self._schedule():
-            await self._field.rest(strike.at - self._elapsed())
+            await self._fields.rest(strike.at - self._elapsed())
             if self._stopping:
                 return
             self._strike(strike)
@@ -218,11 +221,12 @@ class ChaosRun:
     def _chosen(self, strike: Strike, attack: Attack) -> Iterator[tuple[Target | None, Pick | None, str]]:
         """Whom a strike is for, one after the other; or nobody, and why. Each is chosen when the one before was hit."""
         if strike.targets:
+            field = self._fields.of(attack)
             for label in strike.targets:
-                target, pick = self._field.at(label), attack.among[0]
+                target, pick = field.at(label), attack.among[0]
                 why = f"nobody is at {label}"
                 if target is not None:
-                    why = self._field.refusal(target, attack, pick, self.plan.guard)
+                    why = field.refusal(target, attack, pick, self.plan.guard)
                 yield (None if why else target), pick, why
             return
         chance = random.Random(strike.draw)  # noqa: S311 - repeatable is what it must be
@@ -234,21 +238,23 @@ class ChaosRun:
         if chance.random() < NEW_FIRST:
             groups.sort(key=lambda pick: str(pick) in self._groups_hit)
         why = "nobody fits"
+        field = self._fields.of(attack)
         for pick in groups:
-            for target in itertools.islice(self._field.offer(pick, chance), TRIED):
-                refused = self._field.refusal(target, attack, pick, self.plan.guard)
+            for target in itertools.islice(field.offer(pick, chance), TRIED):
+                refused = field.refusal(target, attack, pick, self.plan.guard)
                 if not refused:
                     return target, pick, ""
                 why = refused
         return None, None, why
 
     def _hit(self, strike: Strike, attack: Attack, pick: Pick, target: Target) -> None:
+        field = self._fields.of(attack)
         hit = Hit(
             self._elapsed(),
             strike.attack,
             attack.how,
             str(pick),
-            self._field.label(target),
+            field.label(target),
             target.kind,
             str(target.pid),
             strike.at,
@@ -257,7 +263,7 @@ class ChaosRun:
         self._hit_by_attack[strike.attack] += 1
         self._groups_hit.add(hit.group)
         self._down[id(hit)] = hit
-        following = self._field.strike(target, attack, hit, self.plan.invariants.returned_within)
+        following = field.strike(target, attack, hit, self.plan.invariants.returned_within)
         self._tell({"event": "hit", **hit.as_dict()})
         task = asyncio.create_task(self._follow(hit, following))
         self._following.add(task)
@@ -280,7 +286,7 @@ class ChaosRun:
 
     async def _watch(self) -> None:
         while True:
-            await self._field.pause(self.plan.invariants.every)
+            await self._fields.pause(self.plan.invariants.every)
             await self._watchman.look()
             self._stop_on_failure()
 
@@ -301,7 +307,7 @@ class ChaosRun:
         return sum(hit.awaited for hit in self._down.values())
 
     def _elapsed(self) -> float:
-        return self._field.now() - self._began
+        return self._fields.now() - self._began
 
 
 async def _ended(*tasks: asyncio.Task[None]) -> None:

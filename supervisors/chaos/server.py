@@ -9,6 +9,7 @@ ask it; the control socket and the REST API do so for people. A restart of the s
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -34,6 +35,9 @@ SIGN_OF_LIFE: Final = 5.0
 HITS_SHOWN: Final = 1_000
 """Hits of the last run that its status tells."""
 PREVIEW_TIMEOUT: Final = 30.0
+LONGEST_HOLD: Final = 3600.0
+HOLD_BEGINS: Final = 0.05
+"""Seconds from the request to hold the loop until it is held: who asked is answered first."""
 
 
 class Feed:
@@ -118,6 +122,16 @@ class Halt(Local):
         self.by = by
 
 
+class Hold(Local):
+    """Hold the event loop of the whole node for so many seconds."""
+
+    __slots__ = ("by", "seconds")
+
+    def __init__(self, seconds: float, by: str) -> None:
+        self.seconds = seconds
+        self.by = by
+
+
 class ChaosServer(GenServer):
     """`checks` are what plans may name in `invariants.checks`; each is given the node."""
 
@@ -144,6 +158,11 @@ class ChaosServer(GenServer):
                     return Reply({"running": self._progress(), "last": self._last()})
                 case Halt():
                     return Reply(self._halt(request.by))
+                case Hold(seconds=seconds, by=by):
+                    self.log.warning("audit", operation="chaos_hold", by=by, seconds=seconds)
+                    # In no process's turn: the watchdog would end one that holds the loop.
+                    self.node.loop.call_later(HOLD_BEGINS, time.sleep, seconds)
+                    return Reply({"held_for": seconds})
         except PlanError as error:
             return Reply({"problems": [[problem.where, problem.expected] for problem in error.problems]})
         except ChaosRefused as error:
@@ -236,11 +255,20 @@ async def stop_chaos(asker: Node | Process, by: str) -> dict[str, Any]:
     return await _ask(asker, Halt(by))
 
 
+async def hold_node(asker: Node | Process, seconds: float, by: str) -> dict[str, Any]:
+    """Have the node's event loop stand still for so many seconds, from a moment on. Raises ChaosOff, ChaosRefused."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_HOLD:
+        raise ChaosRefused(f"seconds must be a number above 0, at most {LONGEST_HOLD:g}")
+    return await _ask(asker, Hold(float(seconds), by))
+
+
 def processes_plan(data: Any) -> Plan:
     """The plan, if it is one for the processes of a node. Raises PlanError, ChaosRefused."""
     plan = read_plan(data)
-    if plan.what != "processes":
-        raise ChaosRefused("a node cannot trouble OS processes, itself among them: `mirliton chaos` does, from outside")
+    if plan.whats != {"processes"} or plan.proxies or plan.services:
+        raise ChaosRefused(
+            "a node troubles its own processes alone: the rest `mirliton chaos` does from outside, which outlives it"
+        )
     return plan
 
 

@@ -16,12 +16,12 @@ from mirliton.supervisors.chaos import (
     Check,
     Plan,
     ProcessField,
-    ProgramField,
     Report,
     Strike,
     load_plan,
     read_plan,
 )
+from mirliton.supervisors.chaos.field import Field
 from mirliton.supervisors.chaos.plan import MOST_DURATION
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class Chaos:
 
 @contextlib.asynccontextmanager
 async def chaos(
-    what: Node | ProgramField,
+    what: Node | Field | Sequence[Node | Field],
     plan: Plan | Mapping[str, Any] | Path | str,
     *,
     seed: int | None = None,
@@ -88,7 +88,9 @@ async def chaos(
     spared: Sequence[Address] = (),
     repeat: Iterable[Strike] | None = None,
 ) -> AsyncIterator[Chaos]:
-    """Carry `plan` (a Plan, the same as plain data, or its file) out on a node, or on OS processes, beside the block.
+    """Carry `plan` (a Plan, the same as plain data, or its file) out beside the block: on a node, or on what else there
+    is a Field of (a ProgramField, `connection_field(…)`, `service_field(…)`), or on several of these. Of the time of
+    the first the plan speaks.
 
     `spared`, and what they would end with, are never hit; the rest is as for ChaosRun. Raises PlanError, and at the end
     ChaosFailed. A block that raises ends the run as it stands, and raises.
@@ -96,9 +98,10 @@ async def chaos(
     made = (
         plan if isinstance(plan, Plan) else load_plan(Path(plan)) if isinstance(plan, Path | str) else read_plan(plan)
     )
-    node = what if isinstance(what, Node) else None
-    field = ProcessField(what, spared=spared) if isinstance(what, Node) else what
-    running = Chaos(ChaosRun(field, made, seed=seed, checks=checks, repeat=repeat), node)
+    places = what if isinstance(what, Sequence) else [what]
+    node = places[0] if isinstance(places[0], Node) else None
+    fields = [ProcessField(one, spared=spared) if isinstance(one, Node) else one for one in places]
+    running = Chaos(ChaosRun(fields, made, seed=seed, checks=checks, repeat=repeat), node)
     # It has begun, and remembers how things were, when the block is entered.
     await asyncio.sleep(0)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mirliton.supervisors.chaos import Attack, Guard, Invariants, Pick, Plan, PlanError, load_plan, read_plan
+from mirliton.supervisors.chaos import Attack, Guard, Invariants, Pick, Plan, PlanError, Service, load_plan, read_plan
 from mirliton.supervisors.chaos.plan import key_of
 
 WHOLE = """
@@ -70,14 +70,35 @@ EACH_WRONG: list[tuple[Any, list[str]]] = [
     ({"attack": [{"rate": 1.0, "how": "stop"}]}, ["must be one of 'kill', 'exit', 'suspend', 'stall' for processes"]),
     (
         {"attack": [{"rate": 1.0, "how": "kil"}]},
-        ["attack.0.how is 'kil', but must be one of 'kill', 'exit', 'suspend', 'stall', 'stop'"],
+        ["attack.0.how is 'kil', but must be one of 'kill', 'exit', 'suspend', 'stall', 'stop', 'drop', 'cut',"],
     ),
     ({"attack": [{"rate": 1.0, "how": "exit", "reason": "kill"}]}, ["attack.0.reason is 'kill', but must be another"]),
     ({"attack": [{"rate": 1.0, "what": "programs", "kinds": ["X"]}]}, ["attack.0.among.0 must pick programs by names"]),
     (
-        {"attack": [{"rate": 1.0}, {"rate": 1.0, "what": "programs"}]},
-        ["attack must all be of processes or all of programs: make two plans of it"],
+        {"attack": [{"rate": 1.0, "what": "connections", "how": "delay"}]},
+        ["attack.0.delay must be above 0, or jitter"],
     ),
+    (
+        {"attack": [{"rate": 1.0, "what": "connections", "how": "throttle"}]},
+        ["attack.0.bytes_per_second must be given"],
+    ),
+    (
+        {"attack": [{"rate": 1.0, "what": "services", "how": "kill"}]},
+        ["attack.0.how is 'kill', but must be one of 'restart' for services"],
+    ),
+    (
+        {"attack": [{"rate": 1.0}], "services": {"broker": {"restart": [], "answers": "here"}}},
+        [
+            "services.broker.restart must be a command and its words",
+            "services.broker.answers is 'here', but must be host:port",
+        ],
+    ),
+    (
+        {"attack": [{"rate": 1.0}], "services": {"broker": {"start": ["x"]}}},
+        ["services.broker.start is not a key of a plan here (did you mean restart?)"],
+    ),
+    ({"attack": [{"rate": 1.0}], "proxies": {"broker": 7}}, ["proxies.broker is 7, but must be text of one line"]),
+    ({"attack": [{"rate": 1.0}], "proxies": []}, ["proxies is [], but must be a table"]),
     (
         {"attack": [{"rate": 1.0, "names": ["a:b"], "among": [{}]}]},
         ["attack.0.names must stand in the tables of among, where there are any"],
@@ -174,16 +195,19 @@ def documented(root: Path) -> list[str]:
 
 
 def test_the_plans_of_the_page_can_be_meant(root: Path) -> None:
-    processes, programs = (read_plan(tomllib.loads(block)) for block in documented(root))
-    assert (processes.what, programs.what) == ("processes", "programs")
+    processes, outside = (read_plan(tomllib.loads(block)) for block in documented(root))
+    assert (processes.whats, outside.whats) == ({"processes"}, {"programs", "connections", "services"})
 
 
 def test_the_page_shows_every_key_with_its_default(root: Path) -> None:
-    shown = re.findall(r"^(?:# )?(\w+) = ([^#\n]+?)\s*(?:#|$)", documented(root)[0], re.MULTILINE)
-    keys = {key for key, _ in shown}
-    parts = (Plan, Attack, Pick, Guard, Invariants)
-    known = {key_of(each.name) for part in parts for each in fields(part)} - {"attack", "guard", "invariants"}
-    assert known - keys == {"what", "label"}, "label is shown in a table of among, what further below"
+    shown, outside = (
+        re.findall(r"^(?:# )?(\w+) = ([^#\n]+?)\s*(?:#|$)", block, re.MULTILINE) for block in documented(root)
+    )
+    keys = {key for key, _ in shown + outside}
+    parts = (Plan, Attack, Pick, Guard, Invariants, Service)
+    tables = {"attack", "guard", "invariants", "proxies", "services"}
+    known = {key_of(each.name) for part in parts for each in fields(part)} - tables
+    assert known - keys == {"label"}, "label is shown in a table of among"
     for part in (Guard, Invariants):
         for each in fields(part):
             text = [value for key, value in shown if key == each.name][-1]  # after those of attacks
