@@ -1,14 +1,15 @@
 """The edge: Kazoo's JSON over AMQP, for SIP proxies and third parties. Our own parts never talk through here.
 
 server    the process: who listens to what, publishing, answering, asking      interest   which families go out
-messages  what it is told and asked                                            link       what it asks of a broker
+border    what arrives is read, and sent on                                    link       what it asks of a broker
+messages  what it is told and asked
 amqp      that over RabbitMQ                                                   memory     that in memory, for tests
 """
 
 from mirliton.actors.edge.interest import Interest
-from mirliton.actors.edge.link import Incoming, Link, Outgoing, Owner, Plan
+from mirliton.actors.edge.link import Incoming, Link, Outgoing, Owner, Plan, SharedQueue
 from mirliton.actors.edge.memory import MemoryBroker
-from mirliton.actors.edge.messages import Answer, Answers, Ask, EdgeIs, EdgeStatus, Publish
+from mirliton.actors.edge.messages import Answer, Answers, Ask, BrokerUp, EdgeIs, EdgeStatus, Publish
 from mirliton.actors.edge.server import EDGE, Edge
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Answer",
     "Answers",
     "Ask",
+    "BrokerUp",
     "Edge",
     "EdgeIs",
     "EdgeStatus",
@@ -27,4 +29,5 @@ __all__ = [
     "Owner",
     "Plan",
     "Publish",
+    "SharedQueue",
 ]

@@ -3,18 +3,20 @@
 A connection that breaks is not mended but made anew: the queue has gone with it (not durable, deleted with its last
 consumer), and aio-pika's robust connection would repair what Kazoo's rules do not keep. Messages go out one after the
 other through an outbox with a bound; what is in it when the connection breaks is lost and counted as dropped, as in
-Kazoo. Deliveries are acknowledged when their owner has taken them, at most `prefetch` at once.
+Kazoo. The pause between attempts to connect doubles up to a bound, as Kazoo's does. Deliveries are acknowledged when
+their owner has taken them, at most `prefetch` at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Final
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractConnection
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import spec
 from aiormq.abc import AbstractChannel as BareChannel
 from aiormq.abc import DeliveredMessage
@@ -23,6 +25,7 @@ from yarl import URL
 
 from mirliton.actors.edge.link import Incoming, Outgoing, Owner, Plan
 from mirliton.actors.kapi.bodies import CONTENT_TYPE
+from mirliton.config import Secret
 
 log = structlog.get_logger()
 
@@ -37,23 +40,28 @@ class AmqpLink:
 
     def __init__(
         self,
-        url: str,
+        url: str | Secret,
         *,
         connect_timeout: float = 5.0,
         publish_timeout: float = 4.0,
         pause: float = 1.5,
+        longest_pause: float = 5.0,
         heartbeat: int = 5,
         prefetch: int = 50,
         outbox: int = OUTBOX,
     ) -> None:
-        """`pause` is between two attempts to connect. Raises ValueError for what is no broker's URL."""
-        parsed = URL(url)
+        """`pause` is between two attempts to connect; with each that fails it doubles, up to `longest_pause`.
+
+        Raises ValueError for what is no broker's URL.
+        """
+        parsed = URL(url.reveal() if isinstance(url, Secret) else url)
         if parsed.scheme not in ("amqp", "amqps"):
             raise ValueError(f"a broker's URL begins with amqp:// or amqps://, not with {parsed.scheme}://")
         self._url = parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=str(heartbeat))
         self._connect_timeout = connect_timeout
         self._publish_timeout = publish_timeout
         self._pause = pause
+        self._longest_pause = max(pause, longest_pause)
         self._prefetch = prefetch
         self._bound = outbox
         self.lost = 0
@@ -65,6 +73,10 @@ class AmqpLink:
         self.connected = False
         self._owner: Owner
         self._plan: Plan
+
+    @property
+    def broker(self) -> str:
+        return f"{self._url.host}:{self._url.port or 5672}{self._url.path.rstrip('/')}"
 
     def open(self, owner: Owner, plan: Plan) -> None:
         self._owner, self._plan = owner, plan
@@ -81,8 +93,7 @@ class AmqpLink:
         if self._task is not None:
             self._task.cancel()
 
-    async def closed(self) -> None:
-        """Wait until what `close` began is done."""
+    async def gone(self) -> None:
         if self._task is not None:
             await asyncio.wait([self._task], timeout=self._connect_timeout)
 
@@ -91,7 +102,7 @@ class AmqpLink:
     async def _run(self) -> None:
         here = asyncio.current_task()
         assert here is not None
-        shown = str(self._url.with_password(None).with_query(None))
+        pause = self._pause
         while True:
             connection: AbstractConnection | None = None
             broken = self._broken = asyncio.get_running_loop().create_future()
@@ -99,14 +110,14 @@ class AmqpLink:
                 async with asyncio.timeout(self._connect_timeout):
                     connection = await self._connect()
                     channels = await self._set_up(connection)
-                self.connected = True
+                self.connected, pause = True, self._pause
                 self._owner.opened()
                 await self._write(broken, *channels)
             except BROKEN as error:
                 if here.cancelling():
                     raise
                 if not self.connected:
-                    log.warning("edge.broker_unreachable", broker=shown, error=repr(error), again_in=self._pause)
+                    log.warning("edge.broker_unreachable", broker=self.broker, error=repr(error), again_in=pause)
                 self._break(repr(error))
             finally:
                 was_connected, self.connected = self.connected, False
@@ -115,7 +126,8 @@ class AmqpLink:
                 await self._disconnect(connection)
             if was_connected:
                 self._owner.closed(broken.result())
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, self._longest_pause)
 
     async def _connect(self) -> AbstractConnection:
         connection = await aio_pika.connect(self._url, client_properties={"connection_name": self._plan.queue})
@@ -134,17 +146,25 @@ class AmqpLink:
         await channel.set_qos(prefetch_count=self._prefetch)
         for exchange, kind in self._plan.exchanges.items():
             await channel.declare_exchange(exchange, kind, durable=False, auto_delete=False)
+        bare = await channel.get_underlay_channel()
+        own = (("targeted", self._plan.queue), *self._plan.bindings)
+        await self._listen(channel, bare, self._plan.queue, own)
+        if self._plan.shared is not None:
+            await self._listen(channel, bare, self._plan.shared.name, self._plan.shared.bindings)
+        return bare, await confirming.get_underlay_channel()
+
+    async def _listen(
+        self, channel: AbstractChannel, bare: BareChannel, name: str, bindings: Iterable[tuple[str, str]]
+    ) -> None:
         arguments: dict[str, Any] = {
             "x-max-length": self._plan.length,
             "x-message-ttl": round(self._plan.ttl * 1000),
             "x-expires": round(self._plan.ttl * 1000),
         }
-        queue = await channel.declare_queue(self._plan.queue, auto_delete=True, arguments=arguments)
-        for exchange, key in (("targeted", self._plan.queue), *self._plan.bindings):
+        queue = await channel.declare_queue(name, auto_delete=True, arguments=arguments)
+        for exchange, key in bindings:
             await queue.bind(exchange, key)
-        bare = await channel.get_underlay_channel()
-        await bare.basic_consume(self._plan.queue, self._delivered)
-        return bare, await confirming.get_underlay_channel()
+        await bare.basic_consume(name, self._delivered)
 
     async def _delivered(self, message: DeliveredMessage) -> None:
         properties = message.header.properties

@@ -15,8 +15,16 @@ QUEUE_TTL: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class SharedQueue:
+    """A queue that edges of several nodes listen on: each message reaches one of them."""
+
+    name: str
+    bindings: tuple[Publication, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """The queue that the edge listens on, and what it is bound to.
+    """The queue of its own that the edge listens on, what it is bound to, and a queue that it may share with others.
 
     All `exchanges` are declared as Kazoo declares them (not durable, not deleted by themselves), with their type: one
     that is there in another form leaves Kazoo's own nodes, or Kamailio, without what goes through it.
@@ -27,6 +35,7 @@ class Plan:
     exchanges: Mapping[str, str] = field(default_factory=lambda: EXCHANGES)
     length: int = QUEUE_LENGTH
     ttl: float = QUEUE_TTL
+    shared: SharedQueue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,14 @@ class Owner(Protocol):
 class Link(Protocol):
     """One connection to a broker."""
 
+    @property
+    def broker(self) -> str:
+        """Which one, without its password."""
+
+    @property
+    def lost(self) -> int:
+        """Messages that it took and that were not written when the connection broke."""
+
     def open(self, owner: Owner, plan: Plan) -> None:
         """Connect, and connect again whenever the broker went away, until `close`."""
 
@@ -83,3 +100,6 @@ class Link(Protocol):
 
     def close(self) -> None:
         """End the connection. May be called twice."""
+
+    async def gone(self) -> None:
+        """Wait, for a few seconds at most, until what `close` began is done."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 
 from mirliton.actors.edge.link import Incoming, Outgoing, Owner, Plan
+from mirliton.actors.kapi import Publication
 from mirliton.actors.kapi.bodies import CONTENT_TYPE
 
 
@@ -16,12 +17,14 @@ class MemoryBroker:
     `delivered` is what went to which queue (the last thousand), `unroutable` counts what no queue got.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "memory") -> None:
+        self.name = name
         self.up = True
         self.exchanges: dict[str, str] = {}
         self.delivered: deque[tuple[str, Incoming]] = deque(maxlen=1_000)
         self.unroutable = 0
-        self._queues: dict[str, Callable[[Incoming], None]] = {}
+        self._queues: defaultdict[str, deque[Callable[[Incoming], None]]] = defaultdict(deque)
+        """Who takes what comes to a queue, in turns."""
         self._bindings: set[tuple[str, str, str]] = set()
         self._links: list[MemoryLink] = []
 
@@ -37,17 +40,25 @@ class MemoryBroker:
             raise ValueError(f"exchange {exchange} is {self.exchanges[exchange]}, not {kind}")
 
     def consume(self, queue: str, deliver: Callable[[Incoming], None]) -> None:
-        """Make a queue, bound to exchange `targeted` by its own name, and take all that comes to it."""
-        self._queues[queue] = deliver
+        """Make a queue where there is none, bound to exchange `targeted` by its own name; take what comes to it.
+
+        Several who take from one queue do it in turns.
+        """
+        self._queues[queue].append(deliver)
         self.bind(queue, "targeted", queue)
 
     def bind(self, queue: str, exchange: str, key: str) -> None:
         """Have a queue get what is published to an exchange under keys like this."""
         self._bindings.add((exchange, key, queue))
 
-    def remove(self, queue: str) -> None:
-        """Delete a queue with its bindings."""
-        self._queues.pop(queue, None)
+    def leave(self, queue: str, deliver: Callable[[Incoming], None]) -> None:
+        """Take no more from a queue; with its last consumer it goes, and its bindings."""
+        takers = self._queues[queue]
+        if deliver in takers:
+            takers.remove(deliver)
+        if takers:
+            return
+        del self._queues[queue]
         self._bindings = {binding for binding in self._bindings if binding[2] != queue}
 
     def publish(self, outgoing: Outgoing) -> bool:
@@ -65,7 +76,9 @@ class MemoryBroker:
                 outgoing.body, outgoing.exchange, outgoing.routing_key, outgoing.headers, CONTENT_TYPE, None
             )
             self.delivered.append((queue, incoming))
-            self._queues[queue](incoming)
+            takers = self._queues[queue]
+            takers[0](incoming)
+            takers.rotate(-1)
         return bool(queues)
 
     def stop(self) -> None:
@@ -91,6 +104,8 @@ class MemoryLink:
         self._owner: Owner | None = None
         self._plan: Plan | None = None
         self._connected = False
+        self.lost = 0
+        """What it takes is there at once."""
 
     def open(self, owner: Owner, plan: Plan) -> None:
         self._owner, self._plan = owner, plan
@@ -104,10 +119,18 @@ class MemoryLink:
             self._owner.returned(outgoing)
         return True
 
+    @property
+    def broker(self) -> str:
+        return self._broker.name
+
     def close(self) -> None:
-        if self._plan is not None:
-            self._broker.remove(self._plan.queue)
+        if self._plan is not None and self._owner is not None:
+            for queue in self._queues():
+                self._broker.leave(queue, self._owner.arrived)
         self._owner, self._connected = None, False
+
+    async def gone(self) -> None:
+        return None
 
     def connect(self) -> None:
         """Declare, bind and listen, if the link is open."""
@@ -115,11 +138,18 @@ class MemoryLink:
             return
         for exchange, kind in self._plan.exchanges.items():
             self._broker.declare(exchange, kind)
-        self._broker.consume(self._plan.queue, self._owner.arrived)
-        for exchange, key in self._plan.bindings:
-            self._broker.bind(self._plan.queue, exchange, key)
+        for queue, bindings in self._queues().items():
+            self._broker.consume(queue, self._owner.arrived)
+            for exchange, key in bindings:
+                self._broker.bind(queue, exchange, key)
         self._connected = True
         self._owner.opened()
+
+    def _queues(self) -> dict[str, tuple[Publication, ...]]:
+        """The queues of the plan, each with its bindings."""
+        assert self._plan is not None
+        shared = self._plan.shared
+        return {self._plan.queue: self._plan.bindings} | ({shared.name: shared.bindings} if shared else {})
 
     def lose(self, reason: str) -> None:
         """The connection breaks."""

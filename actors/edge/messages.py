@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+
 from mirliton.actors.kapi.envelope import Envelope
 from mirliton.actors.kapi.inbox import Received
 from mirliton.actors.kapi.requests import CALL_TIMEOUT
@@ -10,11 +12,15 @@ from mirliton.runtime import message
 
 @message("edge.publish")
 class Publish:
-    """Cast: publish a Kazoo message, if its family goes out. `to` is the queue where the message has no key."""
+    """Cast: publish a Kazoo message, if its family goes out. `to` is the queue where the message has no key.
+
+    With `answers_here` those who answer do so to the edge's own queue: what comes there goes to whoever listens for it.
+    """
 
     message: object
     to: str | None = None
     envelope: Envelope | None = None
+    answers_here: bool = False
 
 
 @message("edge.answer")
@@ -56,6 +62,13 @@ class Answers:
     """False: the time was up before all came. False with no answers, too, when the broker is away."""
 
 
+@message("edge.broker_up")
+class BrokerUp:
+    """A broker is there, or is there again; what was bound before is bound."""
+
+    broker: str
+
+
 @message("edge.status")
 class EdgeStatus:
     """Call: how is the edge? Answered with an EdgeIs."""
@@ -66,6 +79,7 @@ class EdgeIs:
     """The edge, now."""
 
     connected: bool
+    """Whether any broker is there."""
     queue: str
     waiting: int
     """Requests that wait for answers."""
@@ -76,3 +90,5 @@ class EdgeIs:
     """Messages of families that nobody listens to."""
     unmatched: int
     """Answers that nobody waited for, and messages for processes that never gave their address out."""
+    brokers: dict[str, bool] = field(default_factory=dict)
+    """Each broker, and whether it is there."""

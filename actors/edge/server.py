@@ -1,27 +1,35 @@
 """The edge's process: from Kazoo's exchanges to our processes, and back.
 
-    await node.start(Edge, partial(AmqpLink, url), "registrar", {AuthnReq: Name("service", "registrar")}, name=EDGE)
+    await node.start(Edge, [partial(AmqpLink, url)], "registrar", {AuthnReq: Name("service", "registrar")}, name=EDGE)
 
 binds what gets every AuthnReq, wherever proxies publish it. Each one arrives at the registrar as a `Received`; its
 answer goes back by `node.cast(EDGE, Answer(AuthnResp(…), got.envelope))`.
 
+Of several brokers each is listened to, since whoever asks uses any of them, and is answered by the one it used. What
+the edge itself has to say goes out by one: the first that is connected. A Kamailio hears all, and would hear it twice.
+
+`shared` are listeners whose messages only one of all nodes is to get: they come by a queue that has the same name
+everywhere.
+
 What arrives and is invalid is logged, counted and dropped before any process sees it (kapi/inbox.py). A listener that
-cannot keep up needs a bounded mailbox of its own. While the broker is away what should go out is dropped and counted,
+cannot keep up needs a bounded mailbox of its own. While all brokers are away what should go out is dropped and counted,
 as Kazoo does; our own parts do not talk through here. A restart connects anew, under a new queue: requests that
 waited are lost, their callers hear of the death.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from mirliton.actors.edge.border import Arrived, Border, Closed, Listeners, Opened, Returned, listeners_of
 from mirliton.actors.edge.interest import Interest
-from mirliton.actors.edge.link import Incoming, Link, Outgoing, Plan
-from mirliton.actors.edge.messages import Answer, Answers, Ask, EdgeIs, EdgeStatus, Publish
+from mirliton.actors.edge.link import QUEUE_LENGTH, Link, Outgoing, Plan, SharedQueue
+from mirliton.actors.edge.messages import Answer, Answers, Ask, BrokerUp, EdgeIs, EdgeStatus, Publish
 from mirliton.actors.kapi import (
     Envelope,
     KapiError,
@@ -33,80 +41,65 @@ from mirliton.actors.kapi import (
 )
 from mirliton.actors.kapi.bodies import packed
 from mirliton.actors.kapi.errors import TooManyRequests
-from mirliton.actors.kapi.inbox import Received, received
+from mirliton.actors.kapi.inbox import Received
 from mirliton.actors.kapi.requests import Request, Requests
 from mirliton.actors.kapi.targeted import DELIVER_TO, EXCHANGE, answering, server_id, target_of
-from mirliton.runtime import Address, From, GenServer, Name, Node, NoReply, Pid, Reply, TimerFired, TimerRef, message
+from mirliton.runtime import Address, From, GenServer, Name, NoReply, Pid, Reply, TimerFired, TimerRef
 
 EDGE: Final = Name("service", "edge")
+MAX_NODE: Final = 32
+"""Characters of a name that become part of our queue's: Kamailio writes it, as Server-ID, into 100 bytes unchecked."""
 MAX_GIVEN: Final = 10_000
 """Addresses of processes that answers from outside may go to; the oldest are forgotten first."""
 
 
-@message("edge.opened")
-class Opened:
-    """The link is there."""
-
-
-@message("edge.closed")
-class Closed:
-    """The link is lost."""
-
-    reason: str
-
-
-@message("edge.returned")
-class Returned:
-    """No queue got a message of this kind."""
-
-    tag: str
-
-
-@message("edge.arrived")
-class Arrived:
-    """A message came to our queue itself, for the process that is named, or for whoever asked."""
-
-    received: Received
-    process: str | None
-
-
 class Edge(GenServer):
-    """One connection to a broker, as a process."""
+    """The connections to one or several brokers, as a process."""
 
     def init(
         self,
-        connect: Callable[[], Link],
+        connect: Sequence[Callable[[], Link]],
         app_name: str,
-        listeners: Mapping[type, Address] | None = None,
+        listeners: Listeners | None = None,
         interest: Interest | None = None,
-        queue: str | None = None,
+        shared: Listeners | None = None,
+        tell: Sequence[Address] = (),
+        length: int = QUEUE_LENGTH,
     ) -> None:
-        """`connect` makes a link, which is opened here. `listeners` get the messages of a class, or of those derived.
-
-        `queue` is fresh at each start unless it is named: then nodes that name the same one share its messages.
+        """`connect` makes links in the order in which they are preferred; they are opened here. `listeners` get the
+        messages of a class, or of those derived. Whom to `tell` gets a BrokerUp for each broker that is there (again).
+        `length` is that of each queue, in messages.
         """
+        self.trap_exit(True)
         self.app_name = app_name
-        self.broker = connect()
+        self.links = {link.broker: link for link in (each() for each in connect)}
+        self.up = dict.fromkeys(self.links, False)
+        self.connects = self.strays = 0
         self.interest = interest or Interest({})
-        self.listeners = dict(listeners or {})
-        self.queue = queue or f"{self.node.name}-{app_name}-{secrets.token_hex(4)}"
+        self.listeners = {**(listeners or {}), **(shared or {})}
+        self.tell = tuple(tell)
+        self.queue = f"{self.node.name[:MAX_NODE]}-{app_name[:MAX_NODE]}-{secrets.token_hex(4)}"
         self.requests = Requests()
         self.askers: dict[str, From] = {}
         self.given: OrderedDict[str, Address] = OrderedDict()
         self.timer: TimerRef | None = None
-        self.connected = False
-        self.published = self.dropped = self.unwanted = self.strays = 0
-        self.own(self.broker.close)
-        self.broker.open(_Border(self.pid, self.node, self.listeners), Plan(self.queue, _bindings(self.listeners)))
+        self.published = self.dropped = self.unwanted = 0
+        common = SharedQueue(f"mirliton-{app_name}", _bindings(shared)) if shared else None
+        plan = Plan(self.queue, _bindings(listeners or {}), length=length, shared=common)
+        for broker, link in self.links.items():
+            self.own(link.close)
+            link.open(Border(broker, self.pid, self.node, self.listeners), plan)
+
+    async def terminate(self, reason: Any) -> None:
+        """A connection that is half closed when the loop ends would hold the loop up."""
+        for link in self.links.values():
+            link.close()
+        await asyncio.gather(*(link.gone() for link in self.links.values()))
 
     def handle_cast(self, request: Any) -> None:
         match request:
-            case Publish(message, to, envelope):
-                definition = definition_of(message)
-                if self.interest.wants(definition.tag, definition.family, self.node.clock.now()):
-                    self._send(message, envelope, to=to, asks=self.interest.asks(definition.family))
-                else:
-                    self.unwanted += 1
+            case Publish():
+                self._publish(request)
             case Answer(delay=float() as delay) if delay > 0:
                 self.start_timer(delay, ("answer", request))
             case Answer():
@@ -119,7 +112,8 @@ class Edge(GenServer):
             case EdgeStatus():
                 waiting, unmatched = len(self.requests), self.requests.unmatched + self.strays
                 counts = (self.published, self.dropped, self.unwanted, unmatched)
-                return Reply(EdgeIs(self.connected, self.queue, waiting, *counts))
+                return Reply(EdgeIs(any(self.up.values()), self.queue, waiting, *counts, dict(self.up)))
+        return super().handle_call(request, sender)
 
     def handle_info(self, message: Any) -> None:
         match message:
@@ -136,12 +130,27 @@ class Edge(GenServer):
                 self._wake()
             case Returned(tag):
                 self.interest.nobody(tag, self.node.clock.now())
-            case Opened():
-                self.connected = True
-                self.log.info("edge.connected", queue=self.queue)
-            case Closed(reason):
-                self.connected = False
-                self.log.warning("edge.disconnected", queue=self.queue, reason=reason)
+            case Opened(broker):
+                self.up[broker] = True
+                self.connects += 1
+                self.log.info("edge.connected", broker=broker, queue=self.queue)
+                for address in self.tell:
+                    self.send(address, BrokerUp(broker))
+            case Closed(broker, reason):
+                self.up[broker] = False
+                self.log.warning("edge.disconnected", broker=broker, queue=self.queue, reason=reason)
+            case _:
+                super().handle_info(message)
+
+    def _publish(self, request: Publish) -> None:
+        definition = definition_of(request.message)
+        if not self.interest.wants(definition.tag, definition.family, self.node.clock.now()):
+            self.unwanted += 1
+            return
+        envelope = self._envelope(request.envelope)
+        if request.answers_here:
+            envelope = replace(envelope, server_id=self.queue)
+        self._send(request.message, envelope, to=request.to, asks=self.interest.asks(definition.family))
 
     def _ask(self, request: Ask, sender: From) -> Any:
         envelope = replace(self._envelope(request.envelope), server_id=self.queue)
@@ -168,7 +177,8 @@ class Edge(GenServer):
         envelope = answering(answer.request, self._envelope(answer.envelope))
         if answer.deferred:
             envelope = replace(envelope, defer_response=True)
-        self._send(answer.message, envelope, answer_to=str(answer.request.server_id))
+        asked_by = self.links.get(answer.request.amqp_broker or "")
+        self._send(answer.message, envelope, answer_to=str(answer.request.server_id), by=asked_by)
 
     def _send(
         self,
@@ -178,8 +188,12 @@ class Edge(GenServer):
         to: str | None = None,
         answer_to: str | None = None,
         asks: bool = False,
+        by: Link | None = None,
     ) -> bool:
-        """Whether the link took it. A message that breaks its definition is a fault of ours: logged and dropped."""
+        """Whether a link took it: this one, or the first that is there.
+
+        A message that breaks its definition is a fault of ours: logged and dropped.
+        """
         definition = definition_of(message)
         headers: dict[str, str] = {}
         try:
@@ -194,7 +208,9 @@ class Edge(GenServer):
             self.dropped += 1
             self.log.error("edge.cannot_be_sent", message=definition.tag, problem=str(error))
             return False
-        taken = self.broker.publish(Outgoing(exchange, key, body, headers, definition.tag, mandatory=asks))
+        link = by or next((link for broker, link in self.links.items() if self.up[broker]), None)
+        outgoing = Outgoing(exchange, key, body, headers, definition.tag, mandatory=asks)
+        taken = link is not None and link.publish(outgoing)
         if taken:
             self.published += 1
         else:
@@ -217,10 +233,10 @@ class Edge(GenServer):
 
     def _take(self, got: Received) -> None:
         """What came to our queue itself: an answer, or what somebody sends to a listener and to nobody else."""
-        listener = None if got.envelope.msg_id in self.requests else _listener(self.listeners, got.message)
-        if listener is not None:
+        hearing = () if got.envelope.msg_id in self.requests else listeners_of(self.listeners, got.message)
+        for listener in hearing:
             self.node.send(listener, got)
-        elif (ended := self.requests.take(got)) is not None:
+        if not hearing and (ended := self.requests.take(got)) is not None:
             self._tell(ended)
 
     def _hand_on(self, got: Received, process: str) -> None:
@@ -243,46 +259,7 @@ class Edge(GenServer):
         self.timer = None if deadline is None else self.start_timer(deadline - self.node.clock.now(), "deadline")
 
 
-class _Border:
-    """The link's owner: reads what arrives, and sends it to whom it is for."""
-
-    def __init__(self, edge: Pid, node: Node, listeners: dict[type, Address]) -> None:
-        self._edge = edge
-        self._node = node
-        self._listeners = listeners
-
-    def opened(self) -> None:
-        self._node.send(self._edge, Opened())
-
-    def closed(self, reason: str) -> None:
-        self._node.send(self._edge, Closed(reason))
-
-    def returned(self, outgoing: Outgoing) -> None:
-        self._node.send(self._edge, Returned(outgoing.tag))
-
-    def arrived(self, incoming: Incoming) -> None:
-        got = received(
-            incoming.body,
-            exchange=incoming.exchange,
-            routing_key=incoming.routing_key,
-            content_type=incoming.content_type,
-            content_encoding=incoming.content_encoding,
-        )
-        if got is None:
-            return
-        process = incoming.headers.get(DELIVER_TO)
-        listener = None if incoming.exchange == EXCHANGE else _listener(self._listeners, got.message)
-        if listener is not None:
-            self._node.send(listener, got)
-        else:
-            self._node.send(self._edge, Arrived(got, process if isinstance(process, str) else None))
-
-
-def _listener(listeners: Mapping[type, Address], message: object) -> Address | None:
-    return next((listeners[cls] for cls in type(message).__mro__ if cls in listeners), None)
-
-
-def _bindings(listeners: Mapping[type, Address]) -> tuple[Any, ...]:
+def _bindings(listeners: Listeners) -> tuple[Any, ...]:
     """What gets the messages of these classes, and of those derived from them."""
     wanted = [one.cls for one in definitions() if any(issubclass(one.cls, listened) for listened in listeners)]
     return tuple(sorted({binding for cls in wanted for binding in bindings_of(cls)}))

@@ -4,15 +4,21 @@ import json
 
 import pytest
 
-from mirliton.actors.kapi.registration import RegQuery
+from mirliton.actors import kapi
+from mirliton.actors.edge import EDGE, Edge, Interest, MemoryBroker, Outgoing
+from mirliton.actors.kapi.bodies import packed
+from mirliton.actors.kapi.registration import RegFlush, RegQuery, RegSuccess
 from mirliton.actors.switching import SwitchApi, SwitchDown, SwitchUnavailable, SwitchUp, switch_name
 from mirliton.ecallmgr import registrations as module
+from mirliton.ecallmgr.registration_rows import by_proxy
+from mirliton.ecallmgr.registration_table import MAX_CONTACTS
 from mirliton.ecallmgr.registrations import (
     DEFAULT_EXPIRES,
     EXPIRES_DEVIATION,
     MAX_TEXT,
     REGISTRAR,
     SWEEP_EVERY,
+    Flushed,
     Registrar,
     RegistrationEvent,
 )
@@ -265,3 +271,158 @@ async def test_a_row_that_is_none_harms_no_other(house, broken):
     house.rows = [broken, row(house)]
     await house.up()
     assert "bob@demo.test" in await house.who()
+
+
+# Proxies
+
+
+class Proxied:
+    """A registrar with an edge on a broker in memory, and what a proxy on it hears."""
+
+    async def start(self, node):
+        self.node, self.broker, self.heard = node, MemoryBroker(), []
+        self.switch = await Probe.start(node, name=switch_name("fs1"), answer=lambda request: json.dumps({"rows": []}))
+        await node.start(Registrar, ("fs1",), EDGE, name=REGISTRAR)
+        interest = Interest({"registration": "always"})
+        listeners = {RegSuccess: REGISTRAR, RegQuery: REGISTRAR, RegFlush: REGISTRAR}
+        await node.start(Edge, [self.broker.link], "test", listeners, interest, tell=(REGISTRAR,), name=EDGE)
+        self.broker.consume("proxy", lambda incoming: self.heard.append(json.loads(incoming.body)))
+        for key in ("registration.sync", "registration.flush.*"):
+            self.broker.bind("proxy", "registrar", key)
+        await node.idle()
+        return self
+
+    async def says(self, message, key="registration.success.x.y", exchange="registrar", **fields):
+        envelope = kapi.Envelope(app_name="kamailio", node="kamailio@kam1", server_id="proxy", **fields)
+        self.broker.publish(Outgoing(exchange, key, packed(kapi.to_headers(message, envelope))))
+        await self.node.idle()
+
+    async def reports(self, user="bob", contact="<sip:bob@10.0.0.9>", expires=300.0, at=0, status="Registered", **more):
+        stamp = int(self.node.clock.time()) + at
+        await self.says(RegSuccess(user, "Acme.test", contact, expires, stamp, status=status, **more))
+
+    async def contacts(self, **query):
+        answer = await self.node.drive(self.node.call(REGISTRAR, RegQuery(**query)))
+        return [row["contact"] for row in answer.fields]
+
+
+@pytest.fixture
+async def proxied():
+    async with virtual_node() as node:
+        yield await Proxied().start(node)
+
+
+async def test_a_proxy_tells_of_phones(proxied):
+    vars = {"Account-ID": "a1", "Authorizing-ID": "d1", "Owner-ID": "u1", "Other": {"x": 1}}
+    await proxied.reports("Bob", custom_channel_vars=vars, proxy_path="sip:10.0.0.1:5060", user_agent="Phone/1")
+    answer = await proxied.node.drive(proxied.node.call(REGISTRAR, RegQuery("acme.test", "bob")))
+    [row] = answer.fields
+    assert (row["username"], row["realm"], row["expires"]) == ("bob", "acme.test", 300.0)
+    assert (row["account_id"], row["authorizing_id"], row["owner_id"]) == ("a1", "d1", "u1")
+    assert (row["proxy"], row["proxy_path"], row["switch"]) == ("kamailio@kam1", "sip:10.0.0.1:5060", "")
+
+
+async def test_each_contact_of_a_user_is_a_phone_of_its_own(proxied):
+    for host in ("10.0.0.1", "10.0.0.2", "10.0.0.3"):
+        await proxied.reports(contact=f"<sip:bob@{host}>;expires=300")
+    await proxied.reports(contact="sip:bob@10.0.0.2", expires=0.0, status="Unregistered")
+    assert await proxied.contacts(realm="acme.test") == [
+        "<sip:bob@10.0.0.1>;expires=300", "<sip:bob@10.0.0.3>;expires=300"
+    ]  # fmt: skip
+    await proxied.reports(contact="*", expires=0.0, status="Unregistered")
+    assert await proxied.contacts() == []
+
+
+async def test_a_user_has_so_many_phones_and_no_more(proxied):
+    for number in range(100):
+        await proxied.reports(contact=f"sip:bob@10.0.0.{number}")
+    assert len(await proxied.contacts()) == MAX_CONTACTS
+
+
+async def test_an_end_that_comes_late_ends_nothing_newer(proxied):
+    await proxied.reports(at=10)
+    await proxied.reports(at=5, expires=0.0, status="Unregistered")
+    assert await proxied.contacts() == ["<sip:bob@10.0.0.9>"]
+    await proxied.reports(at=10, expires=0.0, status="Unregistered")
+    assert await proxied.contacts() == []
+
+
+async def test_a_proxy_whose_clock_is_years_ahead_can_still_end_what_it_began(proxied):
+    await proxied.reports(at=10**9)
+    await proxied.reports(at=10**8, expires=0.0, status="Unregistered")
+    assert await proxied.contacts() == []
+
+
+async def test_no_phone_is_registered_for_ever(proxied):
+    await proxied.reports(expires=1e12)
+    await proxied.node.advance(7 * 86_400 + EXPIRES_DEVIATION + SWEEP_EVERY)
+    assert await proxied.contacts() == []
+
+
+async def test_at_each_start_of_ours_or_of_the_broker_proxies_are_asked_what_they_hold(proxied):
+    asked = [each for each in proxied.heard if each["Event-Name"] == "reg_sync"]
+    assert not asked, "the proxy was not there yet"
+    proxied.broker.stop()
+    proxied.broker.start()
+    proxied.broker.consume("proxy", lambda incoming: proxied.heard.append(json.loads(incoming.body)))
+    proxied.broker.bind("proxy", "registrar", "registration.sync")
+    pid = proxied.node.whereis(REGISTRAR)
+    proxied.node.exit(pid, "kill")
+    await proxied.node.idle()
+    await proxied.node.start(Registrar, (), EDGE, name=REGISTRAR)
+    await proxied.node.idle()
+    told = proxied.heard[-1]
+    assert told["Event-Name"] == "reg_sync"
+    report = RegSuccess("bob", "acme.test", "sip:bob@h", 200.0, 1, status="Success")
+    await proxied.says(report, told["Server-ID"], "targeted")
+    assert await proxied.contacts() == ["sip:bob@h"]
+
+
+async def test_others_are_answered_in_kazoos_words(proxied):
+    await proxied.reports(call_id="c1")
+    await proxied.says(RegQuery("acme.test", "bob", fields=("Contact", "Call-ID")), "registration.query.x.y")
+    assert proxied.heard[-1]["Fields"] == [{"Contact": "<sip:bob@10.0.0.9>", "Call-ID": "c1"}]
+    await proxied.says(RegQuery("acme.test", count_only=True), "registration.query.x.y")
+    assert proxied.heard[-1]["Count"] == "1"
+    await proxied.says(RegQuery("nowhere.test"), "registration.query.x.y")
+    assert proxied.heard[-1]["Event-Name"] == "reg_query_error"
+
+
+async def test_a_flush_is_told_to_proxies_and_switches(proxied):
+    await proxied.reports()
+    event = RegistrationEvent("fs1", "sofia::register", {"from-user": "eve", "from-host": "acme.test"})
+    proxied.node.send(REGISTRAR, event)
+    await proxied.node.idle()
+    assert await proxied.node.drive(proxied.node.call(REGISTRAR, RegFlush("acme.test"))) == Flushed(2)
+    assert await proxied.contacts() == []
+    told = proxied.heard[-1]
+    assert (told["Event-Name"], told["Realm"]) == ("reg_flush", "acme.test")
+    assert proxied.switch.messages[-1] == SwitchApi("sofia profile sipinterface_1 flush_inbound_reg eve@acme.test")
+
+
+async def test_a_name_that_is_a_command_is_not_given_to_a_switch(proxied):
+    event = RegistrationEvent("fs1", "sofia::register", {"from-user": "x reboot", "from-host": "acme.test"})
+    proxied.node.send(REGISTRAR, event)
+    await proxied.node.idle()
+    before = len(proxied.switch.messages)
+    assert await proxied.node.drive(proxied.node.call(REGISTRAR, RegFlush("acme.test"))) == Flushed(1)
+    assert len(proxied.switch.messages) == before
+
+
+async def test_a_flush_of_passwords_alone_ends_no_registration(proxied):
+    await proxied.reports()
+    flush = RegFlush("acme.test", "bob", cache_only=True)
+    assert await proxied.node.drive(proxied.node.call(REGISTRAR, flush)) == Flushed(0)
+    assert proxied.heard[-1]["Cache-Only"] == "true"
+    assert await proxied.contacts() == ["<sip:bob@10.0.0.9>"]
+
+
+def test_a_switch_reaches_a_phone_by_the_proxies_that_hold_it():
+    paths = ("sip:10.0.0.1:5060;transport=udp", "sip:10.0.0.1:5060", "sip:proxy.test", "", "sip:x,loopback/app=system")
+    found = [{"proxy_path": path} for path in paths] + [{}]
+    assert by_proxy("bob@acme.test", "sipinterface_1", found).split(",") == [
+        "sofia/sipinterface_1/sip:bob@acme.test;fs_path=sip:10.0.0.1:5060",
+        "sofia/sipinterface_1/sip:bob@acme.test;fs_path=sip:proxy.test",
+        "sofia/sipinterface_1/sip:bob@acme.test;fs_path=sip:x",
+    ]
+    assert by_proxy("bob@acme.test", "sipinterface_1", []) == ""

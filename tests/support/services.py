@@ -1,8 +1,8 @@
 """Installs the servers that some tests talk to: `make services`, which `make test` does first.
 
-RabbitMQ and node come from Debian, pouchdb-server (for CouchDB) from npm into build/pouchdb. Where this machine does
-not let us install something (no apt-get, not root) that is said, and the tests that need it are skipped. Where it does
-and the installation fails, this fails: a test that could run must not be skipped unseen.
+RabbitMQ, Kamailio, SIPp and node come from Debian, pouchdb-server (for CouchDB) from npm into build/pouchdb. Where this
+machine does not let us install something (no apt-get, not root) that is said, and the tests that need it are skipped.
+Where it does and the installation fails, this fails: a test that could run must not be skipped unseen.
 """
 
 from __future__ import annotations
@@ -25,10 +25,16 @@ SECONDS: Final = 600.0
 
 @dataclass(frozen=True)
 class Debian:
-    """A program, and the packages it comes in."""
+    """A program, the packages it comes in, and a file (below /usr/lib) that must be there besides."""
 
     program: str
     packages: tuple[str, ...]
+    file: str = ""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is installed."""
+        return found(self.program) and (not self.file or next(Path("/usr/lib").glob(self.file), None) is not None)
 
 
 DEBIAN: Final = (
@@ -36,14 +42,24 @@ DEBIAN: Final = (
     Debian("node", ("nodejs",)),
     Debian("npm", ("npm",)),
     Debian("openssl", ("openssl",)),
+    *(
+        Debian("kamailio", (package,), f"*/kamailio/modules/{module}.so")
+        for package, module in (
+            ("kamailio", "tm"),
+            ("kamailio-kazoo-modules", "kazoo"),
+            ("kamailio-presence-modules", "presence"),
+            ("kamailio-sqlite-modules", "db_sqlite"),
+        )
+    ),
+    Debian("sipp", ("sip-tester",)),
 )
 
 
 def main() -> int:
     """Install what is missing; the exit status."""
-    missing = [each for each in DEBIAN if not found(each.program)]
+    missing = [each for each in DEBIAN if not each.is_there]
     if missing and (obstacle := no_apt()) is not None:
-        say(f"not installed, and not to be had: {', '.join(each.program for each in missing)} ({obstacle})")
+        say(f"not installed, and not to be had: {', '.join(each.packages[0] for each in missing)} ({obstacle})")
     elif missing and not apt(missing):
         return 1
     if found("npm") and not POUCHDB_SERVER.exists():

@@ -97,10 +97,10 @@ async def house(broker: Broker) -> AsyncIterator[House]:
         registrar = await node.start(Registrar)
         link = AmqpLink(broker.url, pause=0.2)
         interest = Interest({"registration": "bound"}, rest=0.5)
-        edge = await node.start(Edge, lambda: link, "registrar", {AuthnReq: registrar}, interest, name=EDGE)
+        edge = await node.start(Edge, [lambda: link], "registrar", {AuthnReq: registrar}, interest, name=EDGE)
         await until(lambda: link.connected)
         yield House(node, edge, link, interest)
-    await link.closed()
+    await link.gone()
 
 
 REQUEST = AuthnReq("acme.test", "bob", from_="bob@acme.test", to="bob@acme.test")

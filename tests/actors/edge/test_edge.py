@@ -72,7 +72,7 @@ class House:
     async def start(self, listens: tuple[type, ...] = (AuthnReq, RegSuccess)) -> "House":
         self.registrar = await Probe.start(self.node)
         listeners = dict.fromkeys(listens, self.registrar.pid)
-        self.edge: Pid = await self.node.start(Edge, self.broker.link, "registrar", listeners, self.interest)
+        self.edge: Pid = await self.node.start(Edge, [self.broker.link], "registrar", listeners, self.interest)
         self.proxy = Outside(self.broker)
         await self.settle()
         return self
@@ -272,7 +272,7 @@ async def test_an_edge_that_is_started_again_listens_again_under_another_queue(n
     house = await House(node).start()
     queue = (await house.status()).queue
     node.exit(house.edge, "kill")
-    house.edge = await node.start(Edge, house.broker.link, "registrar", {AuthnReq: house.registrar.pid})
+    house.edge = await node.start(Edge, [house.broker.link], "registrar", {AuthnReq: house.registrar.pid})
     house.proxy.says(REQUEST, "callmgr", "authn.req.x")
     await house.settle()
     assert len(house.registrar.messages) == 1
@@ -300,3 +300,112 @@ def test_a_family_is_published_always_bound_or_never() -> None:
 )
 def test_the_broker_in_memory_routes_as_a_real_one(kind: str, pattern: str, key: str, fits: bool) -> None:
     assert matches(kind, pattern, key) is fits
+
+
+# Several brokers
+
+
+class TwoBrokers:
+    """An edge on two brokers, with a listener of its own and one that all nodes share."""
+
+    def __init__(self, node: VirtualNode) -> None:
+        self.node = node
+        self.brokers = MemoryBroker("first"), MemoryBroker("second")
+
+    async def start(self) -> "TwoBrokers":
+        self.listener, self.told = await Probe.start(self.node), await Probe.start(self.node)
+        self.edge = await self.another()
+        self.outside = [Outside(broker) for broker in self.brokers]
+        for broker in self.brokers:
+            broker.bind("kamailio", "registrar", "registration.sync")
+        await self.node.idle()
+        return self
+
+    async def another(self) -> Pid:
+        return await self.node.start(
+            Edge,
+            [broker.link for broker in self.brokers],
+            "test",
+            {RegSuccess: self.listener.pid},
+            Interest({"registration": "always"}),
+            {AuthnReq: self.listener.pid},
+            (self.told.pid,),
+        )
+
+    async def publish(self) -> list[int]:
+        """Publish once; how much each broker has delivered since the start."""
+        self.node.cast(self.edge, Publish(RegSync()))
+        await self.node.idle()
+        return [len(outside.got) for outside in self.outside]
+
+
+async def test_all_brokers_are_listened_to_and_each_answers_for_itself(node: VirtualNode) -> None:
+    house = await TwoBrokers(node).start()
+    for number, outside in enumerate(house.outside):
+        msg_id = outside.says(REQUEST, "callmgr", "authn.req.x")
+        await node.idle()
+        got = await house.listener.expect(Received)
+        node.cast(house.edge, Answer(AuthnErr(), got.envelope))
+        await node.idle()
+        [(headers, _)] = outside.got
+        assert headers["Msg-ID"] == msg_id
+        assert not house.outside[1 - number].got or number
+        outside.got.clear()
+
+
+async def test_what_is_published_goes_to_the_first_broker_that_is_there(node: VirtualNode) -> None:
+    house = await TwoBrokers(node).start()
+    assert await house.publish() == [1, 0]
+    house.brokers[0].stop()
+    assert await house.publish() == [1, 1]
+    house.brokers[1].stop()
+    assert await house.publish() == [1, 1]
+    house.brokers[0].start()
+    house.brokers[0].consume("kamailio", house.outside[0]._took)
+    house.brokers[0].bind("kamailio", "registrar", "registration.sync")
+    assert await house.publish() == [2, 1]
+
+
+async def test_who_wants_to_know_is_told_of_each_broker_that_is_there_again(node: VirtualNode) -> None:
+    house = await TwoBrokers(node).start()
+    assert [told.broker for told in house.told.messages] == ["first", "second"]
+    house.brokers[1].stop()
+    house.brokers[1].start()
+    await node.idle()
+    assert [told.broker for told in house.told.messages] == ["first", "second", "second"]
+
+
+async def test_of_what_nodes_share_each_gets_a_part_and_of_the_rest_each_gets_all(node: VirtualNode) -> None:
+    house = await TwoBrokers(node).start()
+    await house.another()
+    await node.idle()
+    for _ in range(4):
+        house.outside[0].says(REQUEST, "callmgr", "authn.req.x")
+        house.outside[0].says(RegSuccess("bob", "acme.test", "sip:b", 60.0, 1), "registrar", "registration.success.a.b")
+    await node.idle()
+    got = [type(each.message) for each in house.listener.messages]
+    assert (got.count(AuthnReq), got.count(RegSuccess)) == (4, 8)
+
+
+async def test_a_stranger_cannot_say_which_broker_its_answer_goes_to(node: VirtualNode) -> None:
+    house = await TwoBrokers(node).start()
+    house.outside[0].says(REQUEST, "callmgr", "authn.req.x", amqp_broker="second")
+    await node.idle()
+    assert (await house.listener.expect(Received)).envelope.amqp_broker == "first"
+
+
+async def test_answers_to_a_question_for_all_come_to_those_who_listen(node: VirtualNode) -> None:
+    house = await TwoBrokers(node).start()
+    node.cast(house.edge, Publish(RegSync(), answers_here=True))
+    await node.idle()
+    headers, _ = house.outside[0].got.pop()
+    house.outside[0].says(RegSuccess("bob", "acme.test", "sip:b", 60.0, 1), "targeted", headers["Server-ID"])
+    await node.idle()
+    assert isinstance((await house.listener.expect(Received)).message, RegSuccess)
+
+
+async def test_a_queue_has_no_name_that_kamailio_has_no_room_for() -> None:
+    async with virtual_node("n" * 64 + "@" + "h" * 180) as node:
+        edge = await node.start(Edge, [MemoryBroker().link], "app" * 50)
+        status = await node.drive(node.call(edge, EdgeStatus()))
+        assert len(f"consumer://99/{status.queue}") < 100
