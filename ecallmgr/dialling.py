@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import re
 import uuid as uuids
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from mirliton.actors.kapi.dialplan import Bridge, Endpoint
+from mirliton.actors.kapi import InvalidMessage
+from mirliton.actors.kapi.dialplan import Bridge, Endpoint, Page
+from mirliton.actors.kapi.endpoint import failover_of
 from mirliton.ecallmgr.errors import Untranslatable
 from mirliton.ecallmgr.esl.quoting import Leg, dial_string, inert
 from mirliton.ecallmgr.media import media, ringback
 from mirliton.ecallmgr.plan import Application, Plan, Surroundings, seconds, variables
 
 DEFAULT_TIMEOUT: Final = 20.0
+PAGE_TIMEOUT: Final = 5.0
 MAX_RINGING: Final = 3600
 NOT_REGISTERED: Final = "error/user_not_registered"
 
@@ -28,6 +32,8 @@ _NUMBER: Final = re.compile(r"[A-Za-z0-9_.+*#-]{1,128}")
 _INTERFACE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _ADDRESS: Final = re.compile(rf"({_HOST})")
 _CONTACT: Final = re.compile(r"sofia/[A-Za-z0-9_.:;=@+~*#!%&?/()-]{1,1024}")
+_AT: Final = re.compile(r"^(sofia/[^/]+/(?:sips?:)?)[^@/]+@")
+"""A contact, up to its user."""
 _SIP: Final = re.compile(r"sips?:([A-Za-z0-9_.:;=@+~*#!%&?()-]{1,512})")
 _REGISTERED: Final = frozenset({"username", "contact", "endpoint"})
 _NUMBERED: Final = frozenset({"e164", "npan", "1npan", "strip_plus", "forward"})
@@ -38,16 +44,27 @@ _UNSUPPORTED: Final = (
     "export_variables",
     "force_fax",
 )
-_UNSUPPORTED_OF_ENDPOINT: Final = ("enable_t38_gateway", "endpoint_actions", "failover", "force_fax")
+_UNSUPPORTED_OF_ENDPOINT: Final = ("enable_t38_gateway", "endpoint_actions", "force_fax")
+_SPECIAL: Final = {
+    "Confirm-Cancel-Timeout": "group_confirm_cancel_timeout",
+    "Confirm-File": "group_confirm_file",
+    "Confirm-Key": "group_confirm_key",
+    "From-URI": "sip_from_uri",
+    "RTP-Secure-Media": "rtp_secure_media",
+    "ZRTP-Secure-Media": "zrtp_secure_media",
+}
+"""Custom-Channel-Vars that mean a variable of FreeSWITCH's own. Kazoo has such a table, too."""
+_ERROR: Final = re.compile(r"error/[A-Z][A-Z0-9_]{1,63}")
 
 Vars = dict[str, str]
 
 
 def needed_contacts(command: Any) -> tuple[str, ...]:
-    """The phones (`user@realm`) whose whereabouts the plan for this command needs."""
-    if not isinstance(command, Bridge):
+    """The phones (`user@realm`) whose whereabouts the plan for this command needs. Raises Untranslatable."""
+    if not isinstance(command, Bridge | Page):
         return ()
-    phones = (_phone(endpoint) for endpoint in command.endpoints)
+    instead = (each for endpoint in command.endpoints if (each := _failover(endpoint)) is not None)
+    phones = (_phone(endpoint) for endpoint in (*command.endpoints, *instead))
     return tuple(dict.fromkeys(phone for phone in phones if phone is not None))
 
 
@@ -63,6 +80,42 @@ def bridge(command: Bridge, around: Surroundings) -> Plan:
         groups = [[leg for group in groups for leg in group]]
     dialled = dial_string(groups, _of_all_legs(command, around, timeout if at_once else None))
     return Plan(variables=_of_the_caller(command, around, timeout), applications=(Application("bridge", dialled),))
+
+
+def page(command: Page, around: Surroundings) -> Plan:
+    """The plan for a page: a conference that ends with whoever pages, and into which the endpoints are called. Raises
+    Untranslatable and InvalidCommand."""
+    if not command.endpoints:
+        raise Untranslatable("page", "there is nobody to call")
+    shown = {
+        name: getattr(command, name)
+        for name in ("caller_id_name", "caller_id_number", "callee_id_name", "callee_id_number")
+    }
+    called = Bridge(
+        command.call_id,
+        command.endpoints,
+        timeout=command.timeout,
+        custom_channel_vars=command.custom_channel_vars,
+        custom_sip_headers=command.custom_sip_headers,
+        **shown,
+    )
+    legs = [leg for endpoint in _distinct(command.endpoints) for leg in _legs(endpoint, called, around)]
+    reached = [leg for leg in legs if leg.endpoint != NOT_REGISTERED]
+    if not reached:
+        raise Untranslatable("page", "none of the endpoints is registered")
+    options = command.page_options if isinstance(command.page_options, Mapping) else {}
+    wishes = {
+        "conference_auto_outcall_timeout": str(seconds(command.timeout or PAGE_TIMEOUT, MAX_RINGING)),
+        "conference_auto_outcall_flags": "none" if options.get("Two-Way-Audio") is True else "mute",
+        "conference_auto_outcall_profile": "default",
+        "conference_auto_outcall_skip_member_beep": "true",
+        "conference_auto_outcall_caller_id_name": inert(command.caller_id_name or ""),
+        "conference_auto_outcall_caller_id_number": inert(command.caller_id_number or ""),
+    }
+    room = uuids.uuid5(uuids.NAMESPACE_OID, f"{command.call_id}/{command.msg_id}").hex
+    outcalls = [Application("conference_set_auto_outcall", dial_string([[leg]])) for leg in reached]
+    joins = Application("conference", f"page-{room}@default+flags{{endconf|mintwo}}")
+    return Plan(variables=wishes, applications=(*outcalls, joins))
 
 
 def _of_the_caller(command: Bridge, around: Surroundings, timeout: int) -> Vars:
@@ -87,6 +140,7 @@ def _of_the_caller(command: Bridge, around: Surroundings, timeout: int) -> Vars:
         "originate_disposition": "",
         "originate_failed_cause": "",
         "last_bridge_hangup_cause": "",
+        "last_bridge_proto_specific_hangup_cause": "",
         "bridge_hangup_cause": "",
     }
 
@@ -116,14 +170,29 @@ def _legs(endpoint: Endpoint, command: Bridge, around: Surroundings) -> list[Leg
     _refuse_unsupported(endpoint, _UNSUPPORTED_OF_ENDPOINT)
     if endpoint.endpoint_type not in (None, "sip"):
         raise Untranslatable("bridge", f"endpoints of type {endpoint.endpoint_type!r} cannot be rung")
+    addresses = _addresses(endpoint, around)
+    if addresses == [NOT_REGISTERED] and (instead := _failover(endpoint)) is not None:
+        return _legs(replace(instead, failover=None), command, around)
     shared = _of_the_leg(endpoint, command, around)
     legs = []
-    for number, address in enumerate(_addresses(endpoint, around)):
+    for number, address in enumerate(addresses):
         own = dict(shared)
+        if address.startswith("loopback/"):
+            # The far end comes in as a call, which says by these whose it is.
+            ours = (name for name in own if name.startswith(("ecallmgr_", "cav_")))
+            own["loopback_export"] = ",".join(ours)
         if endpoint.outbound_call_id:
             own["origination_uuid"] = _leg_id(endpoint.outbound_call_id, number)
         legs.append(Leg(address, own))
     return legs
+
+
+def _failover(endpoint: Endpoint) -> Endpoint | None:
+    """Whom to ring for a phone that is registered nowhere."""
+    try:
+        return failover_of(endpoint)
+    except InvalidMessage as error:
+        raise Untranslatable("bridge", str(error)) from error
 
 
 def _leg_id(wanted: str, number: int) -> str:
@@ -178,7 +247,21 @@ def _of_the_leg(endpoint: Endpoint, command: Bridge, around: Surroundings) -> Va
         ("custom_sip_headers", "sip_h_"),
     ):
         both = {**getattr(command, field), **getattr(endpoint, field)}
+        if field == "custom_channel_vars":
+            found |= _special(both, around)
+            both = {name: value for name, value in both.items() if name not in _SPECIAL}
         found |= variables("bridge", field, prefix, both)
+    return found
+
+
+def _special(channel_vars: Mapping[str, Any], around: Surroundings) -> Vars:
+    """FreeSWITCH's own variables among Kazoo's."""
+    found: Vars = {}
+    for name in channel_vars.keys() & _SPECIAL.keys():
+        value = channel_vars[name]
+        if not isinstance(value, str):
+            raise Untranslatable("bridge", f"custom_channel_vars.{name} is no text")
+        found[_SPECIAL[name]] = media(value, around) if name == "Confirm-File" else inert(value)
     return found
 
 
@@ -194,7 +277,7 @@ def _addresses(endpoint: Endpoint, around: Surroundings) -> list[str]:
     if form in _REGISTERED and endpoint.to_user and endpoint.to_realm:
         if endpoint.proxy_ip:
             return [_by_proxy(f"{endpoint.to_user}@{endpoint.to_realm}", endpoint, around)]
-        return _contacts(_phone(endpoint), around)
+        return _contacts(endpoint, around)
     if form == "route" and endpoint.route:
         return [_route(endpoint.route, endpoint, around)]
     if form == "loopback" and (endpoint.route or endpoint.to_did):
@@ -207,10 +290,15 @@ def _addresses(endpoint: Endpoint, around: Surroundings) -> list[str]:
     raise Untranslatable("bridge", f"an endpoint with invite_format {form!r} says nowhere where to go")
 
 
-def _contacts(phone: str | None, around: Surroundings) -> list[str]:
+def _contacts(endpoint: Endpoint, around: Surroundings) -> list[str]:
     """Where a phone is registered: a phone may be so at several places, or nowhere."""
+    phone = _phone(endpoint)
     told = around.contacts.get(phone, "") if phone is not None else ""
-    return [contact for contact in told.split(",") if _CONTACT.fullmatch(contact)] or [NOT_REGISTERED]
+    found = [contact for contact in told.split(",") if _CONTACT.fullmatch(contact)]
+    if endpoint.to_username and endpoint.to_user != endpoint.to_username:
+        user = _checked("user", _NUMBER, endpoint.to_user or "")
+        found = [_AT.sub(rf"\g<1>{user}@", contact, count=1) for contact in found]
+    return found or [NOT_REGISTERED]
 
 
 def _by_proxy(phone: str, endpoint: Endpoint, around: Surroundings) -> str:
@@ -224,14 +312,14 @@ def _route(route: str, endpoint: Endpoint, around: Surroundings) -> str:
     sip = _SIP.fullmatch(route)
     if sip is not None:
         return f"sofia/{_interface(endpoint, around)}/{sip[1]}"
-    return _checked("route", _CONTACT, route)
+    return route if _ERROR.fullmatch(route) else _checked("route", _CONTACT, route)
 
 
 def _phone(endpoint: Endpoint) -> str | None:
     """The `user@realm` that the switch may be asked for; None where there can be no such registration."""
     if endpoint.invite_format not in _REGISTERED or not endpoint.to_user or not endpoint.to_realm or endpoint.proxy_ip:
         return None
-    phone = f"{endpoint.to_user}@{endpoint.to_realm}"
+    phone = f"{endpoint.to_username or endpoint.to_user}@{endpoint.to_realm}"
     return phone if _PHONE.fullmatch(phone) else None
 
 

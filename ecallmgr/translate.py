@@ -20,7 +20,8 @@ from typing import Any, Final
 from mirliton.actors.kapi import dialplan
 from mirliton.actors.kapi.dialplan import application_name
 from mirliton.actors.switching import HOLD_VARIABLE
-from mirliton.ecallmgr.dialling import bridge
+from mirliton.ecallmgr import conferences
+from mirliton.ecallmgr.dialling import bridge, page
 from mirliton.ecallmgr.dialling import needed_contacts as needed_contacts
 from mirliton.ecallmgr.errors import Untranslatable
 from mirliton.ecallmgr.esl.commands import identifier
@@ -321,10 +322,12 @@ _TRANSLATIONS: Final[dict[type, Translation]] = {
     dialplan.Break: _break,
     dialplan.Bridge: lambda command, leg, around: bridge(command, around),
     dialplan.CallPickup: _pick_up,
+    dialplan.Conference: conferences.join,
     dialplan.Eavesdrop: _eavesdrop,
     dialplan.Hangup: _hangup,
     dialplan.Hold: _hold,
     dialplan.Noop: _noop,
+    dialplan.Page: lambda command, leg, around: page(command, around),
     dialplan.Park: _park,
     dialplan.Play: _play,
     dialplan.PlayAndCollectDigits: _collect,

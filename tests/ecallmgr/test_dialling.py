@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from mirliton.actors.kapi.dialplan import Answer, Bridge, Endpoint
+from mirliton.actors.kapi.endpoint import as_failover
 from mirliton.ecallmgr.dialling import bridge, needed_contacts
 from mirliton.ecallmgr.errors import Untranslatable
 from mirliton.ecallmgr.esl.errors import InvalidCommand
@@ -59,6 +60,7 @@ def test_one_phone():
         "originate_disposition": "",
         "originate_failed_cause": "",
         "last_bridge_hangup_cause": "",
+        "last_bridge_proto_specific_hangup_cause": "",
         "bridge_hangup_cause": "",
     }
 
@@ -103,6 +105,8 @@ def test_nobody_is_rung_twice_for_being_listed_twice():
         (Endpoint("route", route="sips:1002@10.1.1.1"), "sofia/sipinterface_1/1002@10.1.1.1"),
         (Endpoint("route", route="sofia/gateway/carrier-1/+15551234567"), "sofia/gateway/carrier-1/+15551234567"),
         (Endpoint("loopback", route="1002"), "loopback/1002/from_us"),
+        (Endpoint("route", route="error/USER_BUSY"), "error/USER_BUSY"),
+        (Endpoint("username", to_user="desk", to_username="bob", to_realm="demo.test"), BOB.replace("bob", "desk")),
         (Endpoint("loopback", to_did="+1555"), "loopback/+1555/from_us"),
         (Endpoint("e164", to_did="+15551234567", to_ip="10.2.2.2:5080"),
          "sofia/sipinterface_1/+15551234567@10.2.2.2:5080"),
@@ -123,6 +127,14 @@ def test_where_an_endpoint_is(endpoint, rings):
         (Endpoint("loopback", route="app=system:reboot"), "'app=system:reboot' is no number that can be rung"),
         (Endpoint("loopback", route="1002/other_context"), "'1002/other_context' is no number that can be rung"),
         (Endpoint("route", route="loopback/1002/default"), "'loopback/1002/default' is no route that can be rung"),
+        (Endpoint("route", route="error/${x}"), "'error/${x}' is no route that can be rung"),
+        (phone("b/b", to_username="bob"), "'b/b' is no user that can be rung"),
+        (phone("dave", failover={"Route": "1"}), "Invite-Format"),
+        (
+            phone("bob", custom_channel_vars={"Confirm-File": "/etc/passwd"}),
+            "'/etc/passwd' is nothing a switch can play",
+        ),
+        (phone("bob", custom_channel_vars={"Confirm-Key": 1}), "custom_channel_vars.Confirm-Key is no text"),
         (Endpoint("route", route="user/1000"), "'user/1000' is no route that can be rung"),
         (Endpoint("route", route="sofia/a/b,sofia/c/d"), "'sofia/a/b,sofia/c/d' is no route that can be rung"),
         (Endpoint("route", route="sip:a@b|sip:c@d"), "'sip:a@b|sip:c@d' is no route that can be rung"),
@@ -131,7 +143,6 @@ def test_where_an_endpoint_is(endpoint, rings):
         (phone("b b", proxy_ip="10.0.0.2"), "'b b@demo.test' is no phone that can be rung"),
         (phone("bob", proxy_ip="10.0.0.2", sip_interface="a/b"), "'a/b' is no SIP interface that can be rung"),
         (phone("bob", endpoint_type="skype"), "endpoints of type 'skype' cannot be rung"),
-        (phone("bob", failover=["x"]), "failover cannot be done"),
         (phone("bob", enable_t38_gateway="self", force_fax="self"), "enable_t38_gateway and force_fax cannot be done"),
         (phone("bob", custom_channel_vars={"a": {"b": 1}}), "custom_channel_vars.a cannot be a variable"),
         (phone("bob", hold_media="/etc/passwd"), "'/etc/passwd' is nothing a switch can play"),
@@ -346,3 +357,40 @@ def test_a_phone_without_a_usable_contact_is_not_registered(told):
     around = dataclasses.replace(AROUND, contacts={"bob@demo.test": told})
     [application] = bridge(Bridge(LEG, (phone("bob"),)), around).applications
     assert application.argument == "error/user_not_registered"
+
+
+def test_who_is_registered_nowhere_is_rung_elsewhere():
+    instead = Endpoint("loopback", route="1002", custom_channel_vars={"Account-ID": "a"}, endpoint_timeout=5.0)
+    endpoint = phone("dave", failover=as_failover(instead))
+    [[(variables, rings)]] = rung(Bridge(LEG, (endpoint,)))
+    assert rings == "loopback/1002/from_us"
+    assert variables["ecallmgr_Account-ID"] == "a"
+    assert rung(Bridge(LEG, (phone("bob", failover=as_failover(instead)),))) == [[({}, BOB)]]
+
+
+def test_a_phone_that_stands_in_for_another_is_looked_up_too():
+    endpoint = phone("dave", failover=as_failover(phone("bob")))
+    assert needed_contacts(Bridge(LEG, (endpoint,))) == ("dave@demo.test", "bob@demo.test")
+    assert rung(Bridge(LEG, (endpoint,))) == [[({}, BOB)]]
+
+
+def test_the_far_end_of_a_leg_of_our_own_is_told_whose_call_it_is():
+    known = {"Account-ID": "a", "Call-Forward": "true"}
+    [[(variables, _)]] = rung(Bridge(LEG, (Endpoint("loopback", route="1002", custom_channel_vars=known),)))
+    assert variables["loopback_export"] == "ecallmgr_Account-ID,ecallmgr_Call-Forward"
+
+
+def test_some_of_kazoos_variables_are_freeswitchs_own():
+    known = {
+        "Confirm-Key": "1",
+        "Confirm-File": "prompt://a/ivr-group_confirm/en-us",
+        "RTP-Secure-Media": "mandatory",
+        "Other": "x",
+    }
+    [[(variables, _)]] = rung(Bridge(LEG, (phone("bob", custom_channel_vars=known),)))
+    assert variables == {
+        "group_confirm_key": "1",
+        "group_confirm_file": "mirliton/en-us/ivr-group_confirm.wav",
+        "rtp_secure_media": "mandatory",
+        "ecallmgr_Other": "x",
+    }

@@ -1,26 +1,46 @@
-"""Devices and users as endpoints to ring."""
+"""Devices and users as endpoints to ring. Kazoo: kz_endpoint, kz_endpoints.
+
+A device is rung where it is registered, or where its calls are forwarded to, or both; what else holds for it says
+`attributes.py`. One that is not to be rung (disabled, not to be disturbed, the caller's own) is no endpoint at all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
+from mirliton.actors.kapi.channels import QueryUserChannelsReq, QueryUserChannelsResp
 from mirliton.actors.kapi.dialplan import Endpoint
+from mirliton.actors.kapi.endpoint import as_failover
 from mirliton.actors.store import Document, DocumentNotFound
-from mirliton.whapps.callflow.caller_id import shown
+from mirliton.actors.store.documents import is_deleted
+from mirliton.actors.switching import CHANNELS
+from mirliton.runtime import CallError
+from mirliton.whapps.callflow.attributes import Attributes, attributes_of, user_attributes
 from mirliton.whapps.callflow.errors import InvalidFlow, NobodyToRing
+from mirliton.whapps.callflow.fields import flag, mapping, owner_of
+from mirliton.whapps.callflow.forwarding import forward_endpoint, is_forwarded, stands_in
 from mirliton.whapps.callflow.script import Data, Script
+from mirliton.whapps.callflow.sip_endpoint import busy_endpoint, sip_endpoint
+from mirliton.whapps.callflow.wishes import Wishes
 
-ALERT_INFO: Final = "alert_info"
-"""Kept by the action `set_alert_info`."""
-HIDDEN: Final = "hidden"
-"""Kept by the action `privacy`: whether the caller's name and number are hidden."""
-AUTO_ANSWER: Final = "auto_answer"
-"""Kept by an intercom: phones answer by themselves ("answer"), also those that are in use ("barge")."""
-_ANSWER_HEADERS: Final = {
-    "answer": {"Call-Info": "answer-after=0", "Alert-Info": "Auto Answer"},
-    "barge": {"Call-Info": "answer-after=0", "Alert-Info": "Auto Answer", "Answer-Mode": "Auto; require"},
-}
+
+async def device_endpoints(
+    call: Script, device: Document, wishes: Wishes, owner: Document | None = None
+) -> list[Endpoint]:
+    """All that is rung for a device. `owner`: the user for whom it is rung, where it is."""
+    attributes = await _to_be_rung(call, device, wishes, owner)
+    if attributes is None:
+        return []
+    forward, device_id = attributes.forward, str(device["_id"])
+    found = []
+    if is_forwarded(forward, direct=wishes.direct):
+        elsewhere = await forward_endpoint(call, attributes, device_id, "device", wishes)
+        found += [elsewhere] if elsewhere is not None else []
+        if flag(forward, "substitute", True):
+            return found
+    endpoint = await _sip(call, device, attributes, wishes)
+    return [*found, endpoint] if endpoint is not None else found
 
 
 async def device_endpoint(
@@ -31,68 +51,51 @@ async def device_endpoint(
     delay: float | None = None,
     may_be_self: bool = False,
 ) -> Endpoint | None:
-    """The endpoint of a device; None for one that is not to be rung: disabled, deleted, on do-not-disturb, or the
-    calling one itself."""
-    if device.get("pvt_type") != "device" or device.get("pvt_deleted") or device.get("enabled") is False:
-        return None
-    if _object(device, "do_not_disturb").get("enabled") is True:
-        return None
-    device_id = str(device["_id"])
-    if not may_be_self and call.vars.get("Authorizing-ID") == device_id:
-        return None
-    sip = _object(device, "sip")
-    caller = shown(call)
-    hide_name, hide_number = call.kept(HIDDEN, (None, None))
-    shared: dict[str, Any] = {
-        "endpoint_id": device_id,
-        "endpoint_timeout": timeout,
-        "endpoint_delay": delay,
-        "outbound_call_id": _leg_id(call, device_id),
-        "presence_id": _text(device.get("presence_id")),
-        "custom_channel_vars": _channel_vars(call, device),
-        "custom_sip_headers": {**_headers(sip.get("custom_sip_headers")), **_ring_headers(call)},
-        "privacy_hide_name": hide_name or None,
-        "privacy_hide_number": hide_number or None,
-        "caller_id_name": caller.name,
-        "caller_id_number": caller.number,
-        "callee_id_name": _text(device.get("name")),
-    }
-    route = _text(sip.get("static_route")) or (_text(sip.get("route")) if sip.get("invite_format") == "route" else None)
-    if route:
-        return Endpoint("route", route=route, **shared)
-    username = _text(sip.get("username"))
-    if not username:
-        return None
-    realm = _text(sip.get("realm")) or await _realm(call)
-    return Endpoint("username", to_user=username, to_realm=realm, **shared)
+    """The phone itself, wherever its calls are forwarded to; None for one that is not to be rung."""
+    wishes = Wishes(timeout, delay, may_be_self)
+    attributes = await _to_be_rung(call, device, wishes, None)
+    return None if attributes is None else await _sip(call, device, attributes, wishes)
 
 
 async def user_endpoints(
-    call: Script, user_id: str, *, timeout: float | None = None, delay: float | None = None, may_be_self: bool = False
+    call: Script,
+    user_id: str,
+    wishes: Wishes | None = None,
+    *,
+    timeout: float | None = None,
+    delay: float | None = None,
+    may_be_self: bool = False,
 ) -> list[Endpoint]:
-    """The endpoints of all devices that a user owns. None for a user who is disabled, deleted or on do-not-disturb."""
+    """All that is rung for a user: the devices of the user's own and those that the user has logged in to, and where
+    the user's calls are forwarded to. None for a user who is disabled, deleted or not to be disturbed."""
+    wishes = wishes or Wishes(timeout, delay, may_be_self)
     try:
         user = await call.document(user_id)
     except DocumentNotFound:
         return []
-    if (
-        user.get("pvt_deleted")
-        or user.get("enabled") is False
-        or _object(user, "do_not_disturb").get("enabled") is True
-    ):
+    if is_deleted(user) or user.get("enabled") is False or flag(mapping(user, "do_not_disturb"), "enabled", False):
         return []
     owned = await call.store.view(call.account_db, "attributes/owned", key=[user_id, "device"], include_docs=True)
-    found = [
-        await device_endpoint(call, row.doc, timeout=timeout, delay=delay, may_be_self=may_be_self)
-        for row in owned.rows
-        if row.doc is not None
-    ]
-    return distinct(endpoint for endpoint in found if endpoint is not None)
+    found = []
+    for row in owned.rows:
+        if row.doc is not None:
+            found += await device_endpoints(call, row.doc, wishes, user)
+    if not owned.rows:
+        attributes = await user_attributes(call, user)
+        forward = attributes.forward
+        if is_forwarded(forward, direct=wishes.direct) or stands_in(forward):
+            elsewhere = await forward_endpoint(call, attributes, user_id, "user", wishes)
+            found += [elsewhere] if elsewhere is not None else []
+    return distinct(found)
 
 
 def distinct(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
-    """Each device once, in the order it first came."""
-    return list({endpoint.endpoint_id: endpoint for endpoint in endpoints}.values())
+    """Each device, and each number that calls are forwarded to, once, in the order it first came."""
+    found: dict[Any, Endpoint] = {}
+    for endpoint in endpoints:
+        key = ("", endpoint.route) if endpoint.invite_format == "loopback" else endpoint.endpoint_id
+        found.setdefault(key, endpoint)
+    return list(found.values())
 
 
 def required_id(module: str, data: Data) -> str:
@@ -110,46 +113,37 @@ def some(what: str, endpoints: list[Endpoint]) -> tuple[Endpoint, ...]:
     return tuple(endpoints)
 
 
-async def _realm(call: Script) -> str:
-    account = await call.document(call.account_id)
-    return str(account.get("realm", ""))
+async def _to_be_rung(call: Script, device: Document, wishes: Wishes, owner: Document | None) -> Attributes | None:
+    """What holds for the device, if it is to be rung."""
+    if device.get("pvt_type") != "device" or is_deleted(device) or device.get("enabled") is False:
+        return None
+    owner_id = str(owner["_id"]) if owner is not None else owner_of(device)
+    if not wishes.may_be_self:
+        if call.vars.get("Authorizing-ID") == device["_id"]:
+            return None
+        if owner_id is not None and call.vars.get("Owner-ID") == owner_id:
+            return None
+    attributes = await attributes_of(call, device, owner)
+    return None if attributes.do_not_disturb else attributes
 
 
-def _leg_id(call: Script, device_id: str) -> str:
-    """The same leg id whenever the action is run again, so that nobody is rung twice for one command."""
-    digest = call.unique(f"leg/{len(call.checkpoint.results)}/{device_id}")
-    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
+async def _sip(call: Script, device: Document, attributes: Attributes, wishes: Wishes) -> Endpoint | None:
+    if not attributes.call_waiting and await _talks(call, str(device["_id"])):
+        return busy_endpoint(call, device)
+    failover = None
+    if stands_in(attributes.forward):
+        elsewhere = await forward_endpoint(call, attributes, str(device["_id"]), "device", wishes)
+        failover = as_failover(elsewhere) if elsewhere is not None else None
+    return await sip_endpoint(call, device, attributes, wishes, failover)
 
 
-def _channel_vars(call: Script, device: Document) -> dict[str, Any]:
-    known = {
-        "Account-ID": call.account_id,
-        "Authorizing-ID": str(device["_id"]),
-        "Authorizing-Type": "device",
-        "Owner-ID": _text(device.get("owner_id")),
-        "Call-Interaction-ID": call.vars.get("Call-Interaction-ID"),
-    }
-    return {name: value for name, value in known.items() if value}
-
-
-def _headers(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {}
-    # Kazoo's newer form keeps headers for calls to the device under "out".
-    inner = value.get("out", value)
-    return {name: text for name, text in inner.items() if isinstance(text, str)} if isinstance(inner, dict) else {}
-
-
-def _ring_headers(call: Script) -> dict[str, Any]:
-    """How the phone is to ring, or whether to ring at all, as actions before have said."""
-    alert = call.kept(ALERT_INFO)
-    return {**({"Alert-Info": alert} if alert else {}), **_ANSWER_HEADERS.get(call.kept(AUTO_ANSWER), {})}
-
-
-def _object(document: Document, field: str) -> dict[str, Any]:
-    value = document.get(field)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+async def _talks(call: Script, device_id: str) -> bool:
+    """Whether the device has a call; where nobody can be asked now, it has none."""
+    request = QueryUserChannelsReq(authorizing_ids=(device_id,))
+    try:
+        answer = await call.process.call(CHANNELS, request)
+    except CallError as error:
+        call.log.warning("channels_not_known", error=str(error))
+        return False
+    legs = answer.channels if isinstance(answer, QueryUserChannelsResp) else ()
+    return any(leg.get("account_id") == call.account_id and leg.get("uuid") != call.id for leg in legs)

@@ -10,20 +10,34 @@ from typing import Any, Final
 
 from mirliton.actors.account import AccountUnavailable, Admitted, admit
 from mirliton.actors.kapi.dialplan import Hangup
-from mirliton.actors.store import Document, DocumentNotFound, StoreError
+from mirliton.actors.store import Document, DocumentNotFound, InvalidName, StoreError
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.names import account_db
-from mirliton.actors.switching import Attach, CallInfo, Detach, Execute, call_name, executor_name
+from mirliton.actors.switching import (
+    LOOPED_ACCOUNT,
+    Attach,
+    CallInfo,
+    Detach,
+    Execute,
+    Snapshot,
+    call_name,
+    executor_name,
+)
 from mirliton.ecallmgr.switch_http import Media
 from mirliton.runtime import CallError, CoroutineProcess
 from mirliton.whapps.callflow import recordings
-from mirliton.whapps.callflow.actions import action_of
+from mirliton.whapps.callflow.actions import Action, action_of
+from mirliton.whapps.callflow.built_in import BUILT_IN, TRUNK_IN, TRUNK_OUT, joined, parts_of, with_preflow
 from mirliton.whapps.callflow.checkpoint import Checkpoint, decode
 from mirliton.whapps.callflow.errors import CallflowError, CallGone, InvalidCheckpoint, InvalidFlow, NotAdmitted
+from mirliton.whapps.callflow.missed_calls import RECIPIENTS, TALKED, tell_of_missed
 from mirliton.whapps.callflow.script import Done, Jump, Next, Outcome, Script, is_gone
+from mirliton.whapps.trunkstore import inbound, outbound
 
 MAX_STEPS: Final = 50
 """Actions of one call (Kazoo: max_branch_count 50); a flow that loops ends here."""
+_BUILT_IN_ACTIONS: Final[dict[str, Action]] = {TRUNK_IN: inbound.run, TRUNK_OUT: outbound.run}
+"""What only callflows of ours may do."""
 ATTACH_TIMEOUT: Final = 20.0
 HANGUP_TIMEOUT: Final = 30.0
 """Seconds the switch may take to end a call: it may be away."""
@@ -61,15 +75,19 @@ class Executor(CoroutineProcess):
             checkpoint = self._begin(info)
             if not info.checkpoint:
                 await self._be_admitted(info)
+            else:
+                await self._look_at(info, checkpoint)
             await self._go(info, checkpoint)
         except CallGone as gone:
             self.log.debug("call_gone", cause=gone.cause)
+            await self._tell_of_missed(info, gone.cause)
         except NotAdmitted as refusal:
             await self._hang_up(refusal.cause)
         except (CallflowError, StoreError) as error:
             self.log.error("callflow_broken", error=str(error))
             await self._hang_up("NORMAL_TEMPORARY_FAILURE")
         else:
+            await self._tell_of_missed(info, "NORMAL_CLEARING")
             await self._hang_up("NORMAL_CLEARING")
         await self._finish_recordings(info)
         self.cast(call_name(self.call_id), Detach())
@@ -96,11 +114,14 @@ class Executor(CoroutineProcess):
         flow_id = info.custom_channel_vars.get("CallFlow-ID")
         if not flow_id:
             raise InvalidFlow("call", "it has no CallFlow-ID")
-        return Checkpoint(str(flow_id))
+        preflow = info.custom_channel_vars.get("Preflow-ID")
+        return Checkpoint(with_preflow(str(preflow), str(flow_id)) if preflow else str(flow_id))
 
     async def _be_admitted(self, info: CallInfo) -> None:
         """Ask whether the account's limits let the call go on. Raises NotAdmitted."""
         account_id = str(info.custom_channel_vars["Account-ID"])
+        if info.custom_channel_vars.get(LOOPED_ACCOUNT) == account_id:
+            return  # the far end of a leg by which a call of the account's goes on: it is counted already
         try:
             answer = await admit(self, account_id, self.call_id)
         except AccountUnavailable as error:
@@ -142,7 +163,8 @@ class Executor(CoroutineProcess):
         self.at = module
         if data.get("skip_module"):
             return Next()
-        action = action_of(module)
+        action = _BUILT_IN_ACTIONS.get(module) if checkpoint.flow_id in BUILT_IN else None
+        action = action or action_of(module)
         if action is None:
             raise InvalidFlow(module or "flow", "there is no such action")
         script = Script(self, info, checkpoint)
@@ -162,14 +184,44 @@ class Executor(CoroutineProcess):
             return Next()
 
     async def _flow(self, account_id: str, flow_id: str) -> dict[str, Any]:
+        if flow_id in BUILT_IN:
+            return BUILT_IN[flow_id]
+        preflow_id, flow_id = parts_of(flow_id)
+        if preflow_id is None:
+            return await self._stored_flow(account_id, flow_id)
+        flow = await self._stored_flow(account_id, flow_id)
+        try:
+            return joined(await self._stored_flow(account_id, preflow_id), flow)
+        except InvalidFlow as error:
+            self.log.error("preflow_unusable", error=str(error))
+            return {"module": "noop", "children": {"_": flow}}
+
+    async def _stored_flow(self, account_id: str, flow_id: str) -> dict[str, Any]:
         try:
             doc: Document = await self.store.get(account_db(account_id), flow_id)
-        except DocumentNotFound as error:
-            raise InvalidFlow(f"callflow {flow_id}", "it does not exist") from error
+        except (DocumentNotFound, InvalidName) as error:
+            raise InvalidFlow(f"callflow {flow_id[:64]}", "it does not exist") from error
         flow = doc.get("flow")
         if doc.get("pvt_deleted") or not isinstance(flow, dict):
             raise InvalidFlow(f"callflow {flow_id}", "it has no flow")
         return flow
+
+    async def _look_at(self, info: CallInfo, checkpoint: Checkpoint) -> None:
+        """This process takes over: events that told of a talk went to the one before it."""
+        script = Script(self, info, checkpoint)
+        if script.kept(RECIPIENTS) and not info.ended:
+            match await script.seen():
+                case Snapshot(bridged_to=str()):
+                    script.keep(**{TALKED: True})
+
+    async def _tell_of_missed(self, info: CallInfo, cause: str) -> None:
+        """Have those told who want to be when nobody takes the call."""
+        if self.checkpoint is None:
+            return
+        try:
+            await tell_of_missed(Script(self, info, self.checkpoint), cause)
+        except StoreError as error:
+            self.log.error("missed_call_not_told", error=str(error))
 
     async def _finish_recordings(self, info: CallInfo) -> None:
         """Have the recordings of the whole call delivered, now that it is over: the switch has closed their files."""

@@ -36,3 +36,11 @@ def mapping(doc: Mapping[str, Any], name: str) -> dict[str, Any]:
     """An object."""
     value = doc.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def owner_of(device: Mapping[str, Any]) -> str | None:
+    """The id of the user whose phone this is now."""
+    guests = mapping(mapping(device, "hotdesk"), "users")
+    if guests:
+        return next(iter(guests)) if len(guests) == 1 else None
+    return text(device, "owner_id")

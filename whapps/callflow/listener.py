@@ -17,7 +17,10 @@ from mirliton.runtime import Completed, From, GenServer, Name, NoReply
 from mirliton.supervisors import Refused, StartChild, Tree, worker
 from mirliton.whapps.callflow.executor import Executor
 from mirliton.whapps.callflow.routing import Decision, decide
+from mirliton.whapps.numbers.rules import NumberRules, number_rules
 
+RULES_FOR: Final = 30.0
+"""Seconds for which the rules of numbers are not read again."""
 EXECUTORS: Final = Name("supervisor", "executors")
 
 
@@ -49,6 +52,8 @@ class Listener(GenServer):
         self.decided = 0
         self.won = 0
         self.starting: set[str] = set()
+        self.rules: NumberRules | None = None
+        self.rules_read = 0.0
 
     def handle_call(self, request: Any, sender: From) -> Any:
         if isinstance(request, RouteReq):
@@ -81,7 +86,7 @@ class Listener(GenServer):
 
     async def _decide(self, request: RouteReq) -> RouteResp:
         try:
-            decision = await decide(StoreClient(self), request)
+            decision = await decide(StoreClient(self), request, await self._number_rules())
         except StoreError as error:
             self.log.warning("route_not_decided", call_id=request.call_id, error=str(error))
             raise
@@ -89,6 +94,14 @@ class Listener(GenServer):
             return RouteResp(method="park", custom_channel_vars=decision.custom_channel_vars, pre_park="none")
         self.log.info("route_refused", call_id=request.call_id, code=decision.code, text=decision.text)
         return RouteResp(method="error", route_error_code=decision.code, route_error_message=decision.text)
+
+    async def _number_rules(self) -> NumberRules:
+        """How numbers are read: what operators changed is known here within RULES_FOR."""
+        now = self.node.clock.now()
+        if self.rules is None or now - self.rules_read > RULES_FOR:
+            self.rules = await number_rules(StoreClient(self))
+            self.rules_read = now
+        return self.rules
 
     def _start(self, call_id: str) -> None:
         if call_id in self.starting or self.whereis(executor_name(call_id)) is not None:

@@ -1,25 +1,33 @@
 """Which callflow a call takes: whose call it is, then exact number, then pattern, then `no_match`. Kazoo: cf_route_req.
 
 A call belongs to an account because it comes from one of the account's phones (the realm of its From, the phone by its
-SIP username), or because it goes to a number that is assigned to the account.
+SIP username), or because it goes to a number that is assigned to the account. A caller of the account's own who may not
+call the number takes a callflow of ours instead (`built_in.py`); an account's `preflow` comes before the others.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from mirliton.actors.kapi.route import RouteReq
-from mirliton.actors.store import DatabaseNotFound, Document, DocumentNotFound, Row, Store
+from mirliton.actors.store import DatabaseNotFound, Document, DocumentNotFound, InvalidName, Row, Store
 from mirliton.actors.store.documents import is_deleted
 from mirliton.actors.store.names import account_db
 from mirliton.whapps.callflow import patterns
+from mirliton.whapps.callflow.built_in import RESTRICTED, TRUNK_IN, TRUNK_OUT
+from mirliton.whapps.callflow.fields import mapping, owner_of, text
+from mirliton.whapps.callflow.restrictions import restriction
+from mirliton.whapps.numbers.ownership import own_number
+from mirliton.whapps.numbers.rules import NumberRules, number_rules
 
 ACCOUNTS: Final = "accounts"
 NO_MATCH: Final = "no_match"
 _NUMBER: Final = re.compile(r"[0-9A-Za-z*#+._-]{1,128}")
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2}(-[A-Za-z]{2})?")
 _DIGITS: Final = re.compile(r"\+?[0-9]+")
 
 
@@ -30,6 +38,9 @@ class Caller:
     account_id: str
     realm: str
     device: Document | None = None
+    """A device; a user, whose calls are forwarded; or the `sys_info` document of a PBX."""
+    used_by: str | None = None
+    """The application that takes the calls of the number that was called, where one is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +59,36 @@ class Refusal:
     text: str
 
 
-async def decide(store: Store, request: RouteReq) -> Decision | Refusal:
-    """Where the call goes. Raises StoreError when that cannot be known now."""
+async def decide(store: Store, request: RouteReq, rules: NumberRules | None = None) -> Decision | Refusal:
+    """Where the call goes. `rules`: how numbers are read, where that is known. Raises StoreError when where it goes
+    cannot be known now."""
     number = (request.destination_number or "").strip()
     if not _NUMBER.fullmatch(number):
         return Refusal(404, "not a number")
-    caller = await _caller(store, request, number)
+    rules = rules or await number_rules(store)
+    caller = await _caller(store, request, number, rules)
     if caller is None:
         return Refusal(404, "unknown account")
     account = await _document(store, account_db(caller.account_id), caller.account_id)
     if account is None or is_deleted(account) or account.get("enabled") is False:
         return Refusal(403, "account disabled")
+    trunk = _trunk(caller)
+    if trunk is not None:
+        return Decision(trunk, _channel_vars(request, caller, account, trunk, ""))
     found = await found_flow(store, caller.account_id, number, no_match=caller.device is not None)
+    if found is None and caller.device is None:
+        # A carrier need not send numbers as we write them.
+        found = await found_flow(store, caller.account_id, rules.e164(number), no_match=False)
     if found is None:
         return Refusal(404, "no callflow")
     flow_id, captured = found
-    return Decision(flow_id, _channel_vars(request, caller, flow_id, captured))
+    channel_vars = _channel_vars(request, caller, account, flow_id, captured)
+    if caller.device is not None:
+        why = await restriction(store, account, caller.device, number, rules, flow_id)
+        if why is not None:
+            return Decision(RESTRICTED, {**channel_vars, "CallFlow-ID": RESTRICTED, "Denied-Call-Restriction": why})
+    preflow = text(mapping(account, "preflow"), "always")
+    return Decision(flow_id, {**channel_vars, **({"Preflow-ID": preflow} if preflow else {})})
 
 
 async def found_flow(store: Store, account_id: str, number: str, *, no_match: bool) -> tuple[str, str] | None:
@@ -85,11 +110,18 @@ async def find_flow(store: Store, account_id: str, number: str) -> Document | No
     return await _first(store, account_id, "callflows/listing_by_number", number)
 
 
-async def _caller(store: Store, request: RouteReq, number: str) -> Caller | None:
+async def _caller(store: Store, request: RouteReq, number: str, rules: NumberRules) -> Caller | None:
     known = request.custom_channel_vars.get("Account-ID")
     user, _, host = (request.from_ or "").removeprefix("sip:").partition("@")
     realm = host.partition(":")[0].partition(";")[0].lower()
     if isinstance(known, str) and known:
+        if request.custom_channel_vars.get("Inception") and "Authorizing-ID" not in request.custom_channel_vars:
+            # It came to the account from another.
+            own = await own_number(store, number)
+            return Caller(known, realm, used_by=own.used_by if own is not None else None)
+        authorizing = request.custom_channel_vars.get("Authorizing-ID")
+        if isinstance(authorizing, str) and authorizing:
+            return Caller(known, realm, await _authorizing(store, known, authorizing))
         return Caller(known, realm, await _device(store, known, user))
     if realm:
         found = await _view(store, ACCOUNTS, "accounts/listing_by_realm", realm)
@@ -98,7 +130,8 @@ async def _caller(store: Store, request: RouteReq, number: str) -> Caller | None
             device = await _device(store, account_id, user)
             if device is not None:
                 return Caller(account_id, realm, device)
-    return await _called(store, number)
+    own = await own_number(store, number) or await own_number(store, rules.e164(number))
+    return None if own is None else Caller(own.account_id, "", used_by=own.used_by)
 
 
 async def _device(store: Store, account_id: str, user: str) -> Document | None:
@@ -110,16 +143,25 @@ async def _device(store: Store, account_id: str, user: str) -> Document | None:
     return None
 
 
-async def _called(store: Store, number: str) -> Caller | None:
-    """The account that a number of the outside world is assigned to."""
-    wanted = number if number.startswith("+") else f"+{number}"
-    if not _DIGITS.fullmatch(wanted) or len(wanted) < 6:
+def _user(request: RouteReq) -> str:
+    return (request.from_ or "").removeprefix("sip:").partition("@")[0]
+
+
+def _trunk(caller: Caller) -> str | None:
+    """The callflow of ours that takes a call to, or from, a customer's PBX."""
+    if caller.device is not None and caller.device.get("pvt_type") == "sys_info":
+        return TRUNK_OUT
+    return TRUNK_IN if caller.used_by == "trunkstore" else None
+
+
+async def _authorizing(store: Store, account_id: str, doc_id: str) -> Document | None:
+    """The device or user that a call is known to be from."""
+    try:
+        doc = await _document(store, account_db(account_id), doc_id)
+    except InvalidName:
         return None
-    found = await _document(store, f"numbers/{wanted[:5]}", wanted)
-    if found is None or is_deleted(found) or found.get("pvt_state") not in ("in_service", "port_in"):
-        return None
-    account_id = found.get("pvt_assigned_to")
-    return Caller(account_id, "") if isinstance(account_id, str) and account_id else None
+    usable = doc is not None and not is_deleted(doc) and doc.get("enabled") is not False
+    return doc if usable and doc is not None and doc.get("pvt_type") in ("device", "user", "sys_info") else None
 
 
 async def _by_pattern(store: Store, account_id: str, number: str) -> tuple[Document | None, str]:
@@ -137,25 +179,36 @@ async def _by_pattern(store: Store, account_id: str, number: str) -> tuple[Docum
     return await _document(store, account_db(account_id), best[1]), best[2]
 
 
-def _channel_vars(request: RouteReq, caller: Caller, flow_id: str, captured: str) -> dict[str, Any]:
+def _channel_vars(request: RouteReq, caller: Caller, account: Document, flow_id: str, captured: str) -> dict[str, Any]:
     device = caller.device or {}
-    sip = device.get("sip") if isinstance(device.get("sip"), dict) else {}
-    assert isinstance(sip, dict)
+    kind = str(device.get("pvt_type") or "device")
+    sip = mapping(device, "sip")
+    inception = request.custom_channel_vars.get("Inception")
     known = {
         **request.custom_channel_vars,
         "Account-ID": caller.account_id,
         "Account-Realm": caller.realm,
         "Authorizing-ID": device.get("_id"),
-        "Authorizing-Type": "device" if device else None,
-        "Owner-ID": device.get("owner_id"),
-        "Username": sip.get("username"),
+        "Authorizing-Type": kind if device else None,
+        "Owner-ID": device.get("_id") if kind == "user" else owner_of(device),
+        "Username": sip.get("username") or (_user(request) if kind == "sys_info" else None),
         "Realm": caller.realm if device else None,
-        "Inception": None if device else request.request,
+        "Inception": inception if device else inception or request.request,
         "CallFlow-ID": flow_id,
         "Capture-Group": captured,
+        "Default-Language": _language(device, account),
         "Call-Interaction-ID": request.custom_channel_vars.get("Call-Interaction-ID") or _interaction(request.call_id),
     }
     return {name: value for name, value in known.items() if value}
+
+
+def _language(*documents: Mapping[str, Any]) -> str | None:
+    """The language that the caller's phone, or the account, is spoken to in."""
+    for doc in documents:
+        language = text(doc, "language")
+        if language is not None and _LANGUAGE.fullmatch(language):
+            return language.lower()
+    return None
 
 
 def _interaction(call_id: str) -> str:

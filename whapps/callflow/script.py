@@ -23,7 +23,8 @@ import orjson
 from mirliton.actors.kapi.call import ChannelUnbridged
 from mirliton.actors.kapi.channels import ChannelStatusReq, ChannelStatusResp
 from mirliton.actors.kapi.dialplan import Noop
-from mirliton.actors.store import Document, Store
+from mirliton.actors.store import Document, DocumentNotFound, InvalidName, Store
+from mirliton.actors.store.documents import is_deleted
 from mirliton.actors.store.names import account_db
 from mirliton.actors.switching import (
     CHANNELS,
@@ -100,6 +101,7 @@ class Script:
         self.log = process.log
         self.children: frozenset[str] = frozenset()
         """The keys of the children that the flow has for this action."""
+        self._known: dict[str, Document | None] = {}
 
     @property
     def store(self) -> Store:
@@ -190,13 +192,13 @@ class Script:
                 message = None
             if isinstance(message, CallEnded):
                 raise CallGone(self.id, message.hangup_cause)
-            match await self._seen():
+            match await self.seen():
                 case NoSuchLeg():
                     raise CallGone(self.id, "NORMAL_UNSPECIFIED")
                 case Snapshot(bridged_to=None):
                     return
 
-    async def _seen(self) -> Any:
+    async def seen(self) -> Any:
         """A look at the leg; None when its switch cannot be asked now."""
         try:
             return await self.api(Dump(self.id))
@@ -211,6 +213,18 @@ class Script:
     async def document(self, doc_id: str) -> Document:
         """A document of the account. Raises DocumentNotFound."""
         return await self.store.get(self.account_db, doc_id)
+
+    async def known_document(self, doc_id: str) -> Document | None:
+        """A document of the account that has to do with the caller or the called, read once in an action. None where
+        there is none, or it was deleted."""
+        if doc_id not in self._known:
+            try:
+                doc = await self.document(doc_id)
+            except (DocumentNotFound, InvalidName):
+                self._known[doc_id] = None
+            else:
+                self._known[doc_id] = None if is_deleted(doc) else doc
+        return self._known[doc_id]
 
     async def execute(self, command: Any) -> CommandResult:
         """Carry a command out and wait for its end. Raises CallGone or CommandRefused."""

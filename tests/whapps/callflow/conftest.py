@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from mirliton.actors.account import ACCOUNTS, Admitted, account_name
+from mirliton.actors.account import ACCOUNTS, AdmitCall, Admitted, LegBarred, account_name
 from mirliton.actors.call import Call
 from mirliton.actors.kapi.call import ChannelCreated
 from mirliton.actors.kapi.channels import ChannelStatusResp, QueryUserChannelsReq, QueryUserChannelsResp
@@ -46,6 +46,10 @@ from mirliton.runtime import is_quiet
 from mirliton.runtime.testing import Probe, VirtualNode, virtual_node
 from mirliton.supervisors import Supervisor, Tree, worker
 from mirliton.whapps.callflow.listener import executor_tree
+from mirliton.whapps.hotornot.listener import HOTORNOT
+from mirliton.whapps.hotornot.listener import Listener as Hotornot
+from mirliton.whapps.stepswitch.listener import Listener as Stepswitch
+from mirliton.whapps.stepswitch.messages import STEPSWITCH
 from scripted_switch import (
     ACCOUNT,
     CALL,
@@ -88,6 +92,11 @@ class World:
         node.on_exit.append(self._exited)
         self.others: list[dict[str, Any]] = []
         """The legs that the channel table tells of."""
+        self.carrier_legs: Any = LegBarred("no trunk and no credit")
+        """What the account answers who wants a leg to a carrier."""
+        self.asked: list[Any] = []
+        """What the account was asked, besides to admit the call."""
+        self.account_told: Probe
         self.leg = ChannelCreated(
             call_id=CALL,
             call_direction="inbound",
@@ -98,6 +107,13 @@ class World:
             caller_destination_number="2000",
         )
         self.ccvs: dict[str, Any] = {"Account-ID": ACCOUNT}
+
+    def account(self, request: Any) -> Any:
+        """What the account answers."""
+        if isinstance(request, AdmitCall):
+            return Admitted(1)
+        self.asked.append(request)
+        return self.carrier_legs
 
     def channels(self, request: Any) -> Any:
         """What the channel table answers: nobody but the legs of `others` is on the phone."""
@@ -222,8 +238,10 @@ def world(tmp_path: Path) -> Any:
             await node.drive(here.store.create_database(here.db))
             await node.start(ScriptedSwitch, here, name=switch_name(SWITCH))
             await Probe.start(node, name=ACCOUNTS, answer=lambda request: account_name(ACCOUNT))
-            await Probe.start(node, name=account_name(ACCOUNT), answer=lambda request: Admitted(1))
+            here.account_told = await Probe.start(node, name=account_name(ACCOUNT), answer=here.account)
             await Probe.start(node, name=CHANNELS, answer=here.channels)
+            await node.start(Stepswitch, name=STEPSWITCH)
+            await node.start(Hotornot, name=HOTORNOT)
             await Probe.start(node, name=ROUTER, answer=lambda request: RouteResp(method="park"))
             if real_call:
                 await node.start(Supervisor, _CALL_TREE)

@@ -12,7 +12,7 @@ import pytest
 from killed_calls import Scenario, changes_nothing, several_change_nothing
 from scripted_switch import CALL
 
-USER, DEVICE, OTHER, DOC, FLOW2 = "1" * 32, "2" * 32, "3" * 32, "4" * 32, "5" * 32
+USER, DEVICE, OTHER, DOC, FLOW2, NOBODYS = (str(number) * 32 for number in range(1, 7))
 CALLER = {"Owner-ID": USER, "Authorizing-ID": DEVICE}
 DIALTONE = "tone_stream://%(10000,0,350,440)"
 END = {"module": "response", "data": {}}
@@ -38,10 +38,10 @@ async def _people(here: Any) -> None:
             "directories": listed,
         }
     )
-    for doc, users in ((DEVICE, {}), (OTHER, {USER: {}})):
+    for doc, users in ((DEVICE, {}), (OTHER, {USER: {}}), (NOBODYS, {})):
         sip = {"username": doc[:4], "realm": "acme.example"}
         await here.put({"_id": doc, "pvt_type": "device", "name": "phone", "sip": sip, "hotdesk": {"users": users}})
-    members = [{"id": DEVICE, "endpoint_type": "device"}, {"id": OTHER, "endpoint_type": "device"}]
+    members = [{"id": doc, "endpoint_type": "device"} for doc in (DEVICE, OTHER, NOBODYS)]
     ring = {"module": "ring_group", "data": {"endpoints": members}}
     await here.put({"_id": FLOW2, "pvt_type": "callflow", "numbers": ["201", "no_match"], "flow": ring})
     await here.put({"_id": here.account_id, "pvt_type": "account", "name": "acme", "realm": "acme.example"})

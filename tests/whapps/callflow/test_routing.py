@@ -129,3 +129,87 @@ async def test_all_legs_of_one_call_have_one_interaction(store: Any) -> None:
     known = await decide(store, _request("2000", custom_channel_vars={"Account-ID": ACCOUNT, key: "known"}))
     assert isinstance(known, Decision)
     assert known.custom_channel_vars[key] == "known"
+
+
+class TestWhoMayCallWhat:
+    @staticmethod
+    async def _world(store: Any, **fields: Any) -> None:
+        """Whatever is dialled finds a callflow; `fields` go into the documents of these ids."""
+        await store.put_as(DB, "callflow", {"_id": "out", "numbers": ["no_match"], "flow": {"module": "offnet"}})
+        await store.put_as(
+            DB, "callflow", {"_id": "to-u2", "numbers": ["2002"], "flow": {"module": "user", "data": {"id": "u2"}}}
+        )
+        for user in ("u1", "u2"):
+            await store.put_as(DB, "user", {"_id": user, "first_name": user})
+        for doc_id, more in fields.items():
+            doc = await store.get(DB, ACCOUNT if doc_id == "account" else doc_id)
+            await store.put(DB, {**doc, **more})
+
+    @staticmethod
+    def _deny(kind: str = "did_us") -> Any:
+        return {"call_restriction": {kind: {"action": "deny"}, "international": {"action": "inherit"}}}
+
+    @pytest.mark.parametrize("whose", ["account", "d1", "u1"])
+    async def test_the_account_the_device_and_the_user_may_deny_a_kind_of_number(self, store: Any, whose: str) -> None:
+        await self._world(store, **{whose: self._deny()})
+        assert await self._flow(store, "4155559999") == "mirliton:restricted"
+        assert await self._flow(store, "+442079460000") == "out"
+        assert await self._flow(store, "2000") == "exact"
+
+    async def test_a_group_may_too(self, store: Any) -> None:
+        await self._world(store)
+        await store.put_as(DB, "group", {"_id": "g", "endpoints": {"u1": {"type": "user"}}, **self._deny()})
+        assert await self._flow(store, "14155559999") == "mirliton:restricted"
+
+    @pytest.mark.parametrize("kind", ["emergency", "unknown"])
+    async def test_help_can_always_be_called(self, store: Any, kind: str) -> None:
+        await self._world(store, account=self._deny(kind))
+        assert await self._flow(store, "911") == "out"
+
+    async def test_a_dial_plan_is_no_way_round(self, store: Any) -> None:
+        await self._world(store, account=self._deny(), d1={"dial_plan": {r"^9(\d+)$": {"prefix": "+"}}})
+        assert await self._flow(store, "914155559999") == "mirliton:restricted"
+
+    async def test_callers_from_outside_are_not_restricted(self, store: Any) -> None:
+        await self._world(store, account=self._deny())
+        assert await self._flow(store, "+14155550100", "x@elsewhere") == "exact"
+
+    async def test_in_closed_groups_only_members_are_reached(self, store: Any) -> None:
+        await self._world(store, u1=self._deny("closed_groups"))
+        await store.put_as(DB, "group", {"_id": "g1", "endpoints": {"d1": {"type": "device"}}})
+        assert await self._flow(store, "2002") == "mirliton:restricted"
+        assert await self._flow(store, "2000") == "exact"
+        await store.put_as(DB, "group", {"_id": "g2", "endpoints": {"u2": {}, "u1": {}}})
+        assert await self._flow(store, "2002") == "to-u2"
+
+    @staticmethod
+    async def _flow(store: Any, number: str, sender: str = f"ada@{REALM}") -> str:
+        decision = await decide(store, _request(number, sender))
+        assert isinstance(decision, Decision)
+        assert decision.custom_channel_vars["CallFlow-ID"] == decision.flow_id
+        return decision.flow_id
+
+
+async def test_a_carrier_may_write_a_number_otherwise(store: Any) -> None:
+    decision = await decide(store, _request("4155550100", "x@carrier"))
+    assert isinstance(decision, Decision)
+    assert decision.flow_id == "exact"
+
+
+async def test_an_accounts_preflow_comes_first(store: Any) -> None:
+    account = await store.get(DB, ACCOUNT)
+    await store.put(DB, {**account, "preflow": {"always": "pre"}})
+    decision = await decide(store, _request("2000"))
+    assert isinstance(decision, Decision)
+    assert (decision.custom_channel_vars["Preflow-ID"], decision.custom_channel_vars["CallFlow-ID"]) == ("pre", "exact")
+
+
+async def test_a_forwarded_call_is_from_whom_it_was_forwarded_by(store: Any) -> None:
+    await store.put_as(DB, "user", {"_id": "u9", "first_name": "f"})
+    for doc_id, kind, owner in (("d1", "device", "u1"), ("u9", "user", "u9")):
+        known = {"Account-ID": ACCOUNT, "Authorizing-ID": doc_id, "Inception": "+1415@carrier"}
+        decision = await decide(store, _request("2000", "anybody@nowhere", custom_channel_vars=known))
+        assert isinstance(decision, Decision)
+        found = decision.custom_channel_vars
+        assert (found["Authorizing-ID"], found["Authorizing-Type"], found["Owner-ID"]) == (doc_id, kind, owner)
+        assert found["Inception"] == "+1415@carrier"

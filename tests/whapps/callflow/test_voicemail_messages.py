@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from mirliton.actors.presence import MAILBOX_NEWS, MailboxChanged
+from mirliton.runtime.testing import Probe
 from mirliton.whapps.callflow.voicemail.messages import local_time
 
 BOX = "b" * 32
@@ -37,6 +39,18 @@ async def test_a_message_whose_file_waits_on_the_switch_is_fetched(world: Any, p
         (message,) = await _visited(here, passer_by)
         assert (message["metadata"]["folder"], message["metadata"]["length"]) == ("new", 3000)
         assert "pvt_recording" not in message
+
+
+async def test_whoever_lights_lamps_hears_of_a_new_message(world: Any, passer_by: Any) -> None:
+    async with world(passer_by) as here:
+        lamps = await Probe.start(here.node)
+        here.node.groups.join(MAILBOX_NEWS, lamps.pid)
+        await here.message(
+            BOX, ID, folder=None, age=HOUR, pvt_recording={"switch": "elsewhere", "file": "/tmp/sound.wav"}
+        )
+        await _visited(here, passer_by)
+        await here.node.idle()
+        assert MailboxChanged(here.account_id, BOX) in lamps.messages
 
 
 async def test_a_message_whose_audio_came_is_finished_without_the_switch(world: Any, passer_by: Any) -> None:

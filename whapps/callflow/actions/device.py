@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from mirliton.whapps.callflow.endpoints import device_endpoint, required_id, some
+from mirliton.whapps.callflow.endpoints import device_endpoints, required_id, some
 from mirliton.whapps.callflow.ringing import DEFAULT_TIMEOUT, ring, seconds, strategy_of
 from mirliton.whapps.callflow.script import Data, Next, Outcome, Script
+from mirliton.whapps.callflow.wishes import wishes_of
 
 
 async def run(call: Script, data: Data) -> Outcome:
-    """`id`, `timeout` (20 s), `dial_strategy`, `can_call_self`. Children: a hangup cause, `_`."""
+    """`id`, `timeout` (20 s), `dial_strategy`, `delay`, `can_call_self`, `suppress_clid`, `static_invite`,
+    `custom_sip_headers`. Children: a hangup cause, `_`."""
     device_id = required_id("device", data)
     device = await call.document(device_id)
-    endpoint = await device_endpoint(call, device, may_be_self=bool(data.get("can_call_self")))
+    endpoints = await device_endpoints(call, device, wishes_of(data, delay=seconds(data.get("delay"), 0.0) or None))
     return (
         await ring(
             call,
-            some(f"device {device_id}", [endpoint] if endpoint is not None else []),
+            some(f"device {device_id}", endpoints),
             timeout=seconds(data.get("timeout"), DEFAULT_TIMEOUT),
             strategy=strategy_of(data.get("dial_strategy")),
             data=data,

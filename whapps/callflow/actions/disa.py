@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mirliton.actors.kapi.dialplan import Answer
 from mirliton.whapps.callflow.caller_id import set_caller_id
-from mirliton.whapps.callflow.calling import flow_for
+from mirliton.whapps.callflow.calling import denied, flow_for
 from mirliton.whapps.callflow.fields import flag, mapping, milliseconds, number, text
 from mirliton.whapps.callflow.media import prompt
 from mirliton.whapps.callflow.script import Data, Done, Outcome, Script
@@ -22,10 +22,10 @@ RINGING: Final = "tone_stream://%(2000,4000,440,480)"
 
 async def run(call: Script, data: Data) -> Outcome:
     """`pin` (none: nobody is asked), `retries` (3), `max_digits` (15), `interdigit` (milliseconds), `preconnect_audio`
-    (dialtone, ringing) with `ring_repeat_count` (1), `use_account_caller_id`. Nothing follows: the call goes on in the
+    (dialtone, ringing) with `ring_repeat_count` (1), `use_account_caller_id`,
+    `enforce_call_restriction` (true). Nothing follows: the call goes on in the
     callflow of the number that was dialled, or ends. Digits of a PIN stand in no log.
 
-    Left out: `enforce_call_restriction`, for there are no classes of numbers yet.
     The state is {"at": "pin" or "number", "left": tries left}.
     """
     tries = number(data, "retries", RETRIES, 1, 10)
@@ -62,6 +62,9 @@ async def _dialled(call: Script, data: Data) -> Outcome | None:
     between = milliseconds(data, "interdigit", NEXT_DIGIT)
     most = number(data, "max_digits", MOST_DIGITS, 1, 64)
     dialled = await ask_digits(call, audio, most, FIRST_DIGIT, between)
+    if dialled and flag(data, "enforce_call_restriction", True) and await denied(call, dialled):
+        await tell(call, "cf-unauthorized_call")
+        return None
     jump = await flow_for(call, dialled, no_match=True) if dialled else None
     if jump is None:
         await tell(call, "fault-can_not_be_completed_as_dialed")

@@ -8,7 +8,7 @@ from mirliton.actors.store import Document
 from mirliton.actors.store.documents import is_deleted
 from mirliton.whapps.callflow import patterns
 from mirliton.whapps.callflow.caller_id import set_caller_id
-from mirliton.whapps.callflow.calling import flow_for
+from mirliton.whapps.callflow.calling import denied, flow_for
 from mirliton.whapps.callflow.endpoints import required_id
 from mirliton.whapps.callflow.errors import InvalidFlow
 from mirliton.whapps.callflow.fields import flag, mapping, milliseconds, number, text
@@ -27,9 +27,8 @@ async def run(call: Script, data: Data) -> Outcome:
     `media_id` asks for it), list or lists (`id`; the captured digits begin with an entry's key), static (`caller_id`).
 
     The rest of what was captured is the number that the call goes on with: only in the callflow for numbers that are
-    nobody's, unless `permit_custom_callflow`. Without such a number: child `_`.
-
-    Left out: `enforce_call_restriction`, for there are no classes of numbers yet.
+    nobody's, unless `permit_custom_callflow`; and only if the caller may call it (`enforce_call_restriction`, true).
+    Without such a number: child `_`.
     """
     dialled = call.capture_group
     match data.get("action"):
@@ -82,6 +81,9 @@ async def _entry(call: Script, data: Data, captured: str) -> tuple[Document | No
 
 
 async def _placed(call: Script, data: Data, dialled: str) -> Outcome:
+    if flag(data, "enforce_call_restriction", True) and await denied(call, dialled):
+        await tell(call, "cf-unauthorized_call")
+        return Done()
     jump = await flow_for(call, dialled, no_match=True, only_no_match=not flag(data, "permit_custom_callflow", False))
     if jump is None:
         await tell(call, "fault-can_not_be_completed_as_dialed")

@@ -52,7 +52,9 @@ async def run(call: Script, data: Data) -> Outcome:
 
 async def _bridge(call: Script, data: Data) -> Outcome:
     user_id = text(data, "id") or str(call.vars.get("Owner-ID") or "")
-    endpoints = await user_endpoints(call, user_id) if user_id else []
+    # The user may be at another phone than this one, so the caller's own are meant, too.
+    found = await user_endpoints(call, user_id, may_be_self=True) if user_id else []
+    endpoints = [endpoint for endpoint in found if endpoint.endpoint_id != call.vars.get("Authorizing-ID")]
     return (
         await ring(
             call,

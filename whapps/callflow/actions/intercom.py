@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mirliton.whapps.callflow.calling import flow_for
-from mirliton.whapps.callflow.endpoints import AUTO_ANSWER
 from mirliton.whapps.callflow.fields import flag
 from mirliton.whapps.callflow.script import Data, Done, Outcome, Script
+from mirliton.whapps.callflow.sip_endpoint import AUTO_ANSWER
 from mirliton.whapps.callflow.talking import tell
 
 

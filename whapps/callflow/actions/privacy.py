@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from mirliton.whapps.callflow.caller_id import HIDDEN, HIDES
 from mirliton.whapps.callflow.calling import flow_for
-from mirliton.whapps.callflow.endpoints import HIDDEN
 from mirliton.whapps.callflow.script import Data, Next, Outcome, Script
-
-_HIDES: Final = {"full": (True, True), "yes": (True, True), "name": (True, False), "number": (False, True)}
 
 
 async def run(call: Script, data: Data) -> Outcome:
@@ -18,7 +14,7 @@ async def run(call: Script, data: Data) -> Outcome:
     With a captured number the call goes on in that number's callflow. Child: `_`.
     """
     mode = data.get("mode")
-    name, number = _HIDES.get(mode if isinstance(mode, str) else "full", _HIDES["full"])
+    name, number = HIDES.get(mode if isinstance(mode, str) else "full", HIDES["full"])
     if data.get("endpoint_strategy") == "merge":
         was_name, was_number = call.kept(HIDDEN, (False, False))
         name, number = name or was_name, number or was_number

@@ -8,10 +8,12 @@ from typing import Any, Final
 from mirliton.actors.kapi.dialplan import Endpoint
 from mirliton.actors.store import DocumentNotFound
 from mirliton.actors.store.documents import gregorian
-from mirliton.whapps.callflow.endpoints import device_endpoint, distinct, some, user_endpoints
+from mirliton.whapps.callflow.endpoints import device_endpoints, distinct, some, user_endpoints
 from mirliton.whapps.callflow.errors import InvalidFlow
+from mirliton.whapps.callflow.fields import flag, mapping
 from mirliton.whapps.callflow.ringing import DEFAULT_TIMEOUT, ring, seconds, strategy_of
 from mirliton.whapps.callflow.script import Data, Next, Outcome, Script
+from mirliton.whapps.callflow.wishes import Wishes
 
 MAX_REPEATS: Final = 20
 MAX_MEMBERS: Final = 100
@@ -19,7 +21,8 @@ DEFAULT_WEIGHT: Final = 20
 
 
 async def run(call: Script, data: Data) -> Outcome:
-    """`endpoints`, `strategy` (simultaneous, single, weighted_random), `timeout` (20 s), `repeats` (1), `ringback`.
+    """`endpoints`, `strategy` (simultaneous, single, weighted_random), `timeout` (20 s), `repeats` (1), `ringback`,
+    `ringtones` (`internal`, `external`), `ignore_forward` (true: a phone's own redirection is not followed).
 
     Children: a hangup cause, `_`. The group is expanded once for each round, and each round is a mark: a successor goes
     on in the round it finds.
@@ -34,7 +37,7 @@ async def run(call: Script, data: Data) -> Outcome:
     for number in range(first, rounds):
         if number > first:
             call.mark({"round": number})
-        endpoints = await _members(call, _ordered(call, members, data.get("strategy")))
+        endpoints = await endpoints_of(call, _ordered(call, members, data.get("strategy")), mapping(data, "ringtones"))
         outcome = await ring(
             call,
             some("ring_group", endpoints),
@@ -42,6 +45,7 @@ async def run(call: Script, data: Data) -> Outcome:
             strategy="single" if data.get("strategy") == "weighted_random" else strategy_of(data.get("strategy")),
             data=data,
             ringback=ringback if isinstance(ringback, str) and "://" not in ringback else None,
+            ignore_forward=flag(data, "ignore_forward", True),
         )
         if outcome is not None:
             return outcome
@@ -72,27 +76,28 @@ def _weight(member: dict[str, Any]) -> int:
     return weight if isinstance(weight, int) and 1 <= weight <= 100 else DEFAULT_WEIGHT
 
 
-async def _members(call: Script, members: list[Any], depth: int = 0) -> list[Endpoint]:
+async def endpoints_of(call: Script, members: list[Any], ringtones: dict[str, Any], depth: int = 0) -> list[Endpoint]:
+    """What is rung for members, which are objects with an `id`; groups in groups are not looked into."""
     found: list[Endpoint] = []
     for member in members:
         timeout = seconds(member.get("timeout"), DEFAULT_TIMEOUT)
         delay = seconds(member.get("delay"), 0.0) or None
+        wishes = Wishes(timeout, delay, direct=False, ringtones=ringtones)
         kind = member.get("endpoint_type", "device")
         try:
             if kind == "device":
                 device = await call.document(member["id"])
-                endpoint = await device_endpoint(call, device, timeout=timeout, delay=delay)
-                found += [endpoint] if endpoint is not None else []
+                found += await device_endpoints(call, device, wishes)
             elif kind == "user":
-                found += await user_endpoints(call, member["id"], timeout=timeout, delay=delay)
+                found += await user_endpoints(call, member["id"], wishes)
             elif kind == "group" and depth == 0:
-                found += await _group(call, member["id"])
+                found += await _group(call, member["id"], ringtones)
         except DocumentNotFound:
             call.log.info("ring_group_member_missing", member=member["id"])
     return distinct(found)
 
 
-async def _group(call: Script, group_id: str) -> list[Endpoint]:
+async def _group(call: Script, group_id: str, ringtones: dict[str, Any]) -> list[Endpoint]:
     """A group document's members: {id: {type, weight}}, by weight."""
     group = await call.document(group_id)
     endpoints = group.get("endpoints")
@@ -103,4 +108,5 @@ async def _group(call: Script, group_id: str) -> list[Endpoint]:
         for member_id, entry in endpoints.items()
         if isinstance(entry, dict)
     ]
-    return await _members(call, sorted(members[:MAX_MEMBERS], key=lambda member: -_weight(member)), depth=1)
+    heaviest = sorted(members[:MAX_MEMBERS], key=lambda member: -_weight(member))
+    return await endpoints_of(call, heaviest, ringtones, depth=1)

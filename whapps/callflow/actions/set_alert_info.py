@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mirliton.whapps.callflow.endpoints import ALERT_INFO
 from mirliton.whapps.callflow.errors import InvalidFlow
 from mirliton.whapps.callflow.fields import text
 from mirliton.whapps.callflow.script import Data, Next, Outcome, Script
+from mirliton.whapps.callflow.sip_endpoint import ALERT_INFO
 
 
 async def run(call: Script, data: Data) -> Outcome:

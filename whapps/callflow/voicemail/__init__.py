@@ -12,6 +12,6 @@
     inbox.py       the main menu, hearing messages, passing one on
     settings.py    the greeting and the PIN
 
-Left out, compared with Kazoo: notifications and message-waiting lamps, transcription, the setup wizard, recorded names,
+Left out, compared with Kazoo: message-waiting lamps, transcription, the setup wizard, recorded names,
 temporary greetings, rewinding and forwarding within a message, a spoken introduction to a message that is passed on.
 """

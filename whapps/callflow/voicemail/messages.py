@@ -15,10 +15,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from mirliton.actors.kapi.notifications import VoicemailNew
+from mirliton.actors.mailing import notify
+from mirliton.actors.presence import MAILBOX_NEWS, MailboxChanged
 from mirliton.actors.store import AttachmentNotFound, Conflict, Document, Month, Months, NotFound, update
 from mirliton.actors.store.documents import GREGORIAN_OFFSET, gregorian, stamp, unix
 from mirliton.actors.store.names import month_id
 from mirliton.whapps.callflow.fields import mapping, number, text
+from mirliton.whapps.callflow.missed_calls import MESSAGE_LEFT, RECIPIENTS
 from mirliton.whapps.callflow.script import Script
 from mirliton.whapps.callflow.voicemail.box import Box
 from mirliton.whapps.callflow.voicemail.delivery import PAUSES, deliver, length_of, name_of
@@ -121,6 +125,9 @@ class Messages:
             if 0 < length < MIN_LENGTH:
                 await self.discard(recording.id)
                 return True
+        if self._call.kept(RECIPIENTS):
+            self._call.keep(**{MESSAGE_LEFT: True})
+        await self._tell_by_mail(recording.id, length)
         await self._set(recording.id, NEW, length)
         return True
 
@@ -174,6 +181,33 @@ class Messages:
             elif message.at < self._now() - GIVEN_UP_AFTER:
                 self._call.log.warning("message_lost", message=message.id, mailbox=box.id)
                 await self.discard(message.id)
+
+    async def _tell_by_mail(self, message_id: str, length: int) -> None:
+        """Have the owner told; before the message gets its folder, so that whoever comes back does it again."""
+        try:
+            doc = await self._months.get(message_id)
+        except NotFound:
+            return
+        metadata = mapping(doc, "metadata")
+        if metadata.get("folder"):
+            return
+        from_user, _, from_realm = (text(metadata, "from") or "").partition("@")
+        to_user, _, to_realm = (text(metadata, "to") or "").partition("@")
+        mail = VoicemailNew(
+            account_id=self._call.account_id,
+            from_user=from_user or "unknown",
+            from_realm=from_realm or "unknown",
+            to_user=to_user or "unknown",
+            to_realm=to_realm or "unknown",
+            voicemail_box=str(doc.get("source_id")),
+            voicemail_id=message_id,
+            voicemail_timestamp=number(metadata, "timestamp", gregorian(self._now()), 0, _YEAR_9000),
+            call_id=text(metadata, "call_id"),
+            caller_id_name=text(metadata, "caller_id_name"),
+            caller_id_number=text(metadata, "caller_id_number"),
+            voicemail_length=length / 1000,
+        )
+        await notify(self._call.store, self._call.process, mail, key=message_id)
 
     async def _all(self, box_id: str) -> list[Message]:
         now = self._now()
@@ -241,9 +275,19 @@ class Messages:
             return {**kept, "metadata": {**metadata, **more, "folder": folder}, "pvt_modified": gregorian(self._now())}
 
         try:
-            await update(self._call.store, self._months.db_of(message_id), message_id, change)
+            doc = await update(self._call.store, self._months.db_of(message_id), message_id, change)
         except (NotFound, AttachmentNotFound):
             self._call.log.info("message_gone", message=message_id)
+            return
+        self._tell_lamps(doc)
+
+    def _tell_lamps(self, doc: Document) -> None:
+        """Whoever lights lamps for waiting messages counts again."""
+        box_id = text(doc, "source_id")
+        if box_id is not None:
+            process = self._call.process
+            for watcher in process.node.groups.members(MAILBOX_NEWS):
+                process.send(watcher, MailboxChanged(self._call.account_id, box_id))
 
 
 def local_time(at: float, timezone: str) -> datetime:
