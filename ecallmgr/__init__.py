@@ -8,6 +8,7 @@ commands out         connection.py      one switch: commands out, events in
                      translate.py       Kazoo's commands in FreeSWITCH's terms …
                      dialling.py        … bridges
                      media.py           … media names
+                     conferences.py     … conferences, and what they tell
                      plan.py            what a translation is made of
 events in            mapping.py         FreeSWITCH's headers in Kazoo's words
                      call_events.py     its events as Kazoo's call events

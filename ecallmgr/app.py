@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from mirliton.actors.switching import CALLS, CHANNELS, switch_name
 from mirliton.ecallmgr.channels import Channels
 from mirliton.ecallmgr.connection import Connection, SwitchAddress
-from mirliton.ecallmgr.registrations import REGISTRAR, Registrar
+from mirliton.ecallmgr.registrations import EXPIRES_DEVIATION, REGISTRAR, Registrar
 from mirliton.ecallmgr.switch_http import SWITCH_HTTP, SwitchHttp, SwitchHttpAddress
 from mirliton.ecallmgr.translate import Surroundings
-from mirliton.runtime import Name
+from mirliton.runtime import Address, Name
 from mirliton.supervisors import ChildSpec, StartSpec, Supervisor, Tree, supervisor, worker
 
 ECALLMGR = Name("supervisor", "ecallmgr")
@@ -35,8 +35,17 @@ def calls_tree(name: Name) -> Tree:
     return Tree("simple_one_for_one", [template], intensity=0, period=1.0, name=name)
 
 
-def tree(switches: Sequence[SwitchAddress], around: Surroundings, http: SwitchHttpAddress | None) -> Tree:
-    """The tree for these switches. Without `http` no leg records are taken and no media served."""
+def tree(
+    switches: Sequence[SwitchAddress],
+    around: Surroundings,
+    http: SwitchHttpAddress | None,
+    *,
+    edge: Address | None = None,
+    deviation: float = EXPIRES_DEVIATION,
+) -> Tree:
+    """The tree for these switches. Without `http` no leg records are taken and no media served; without an `edge` no
+    SIP proxy is asked for its registrations. `deviation` (seconds) is how much longer one is believed than it asked.
+    """
     names = tuple(switch.name for switch in switches)
     connections = Tree(
         "one_for_one",
@@ -49,7 +58,7 @@ def tree(switches: Sequence[SwitchAddress], around: Surroundings, http: SwitchHt
         "one_for_one",
         [
             *([worker(SwitchHttp, http, name=SWITCH_HTTP)] if http is not None else []),
-            worker(Registrar, names, name=REGISTRAR),
+            worker(Registrar, names, edge, deviation, around.interface, name=REGISTRAR),
             worker(Channels, names, name=CHANNELS, keep_mail=True),
             supervisor(calls_tree(CALLS)),
             supervisor(connections),

@@ -25,6 +25,7 @@ from mirliton.actors.kapi.cdr import CdrReport
 from mirliton.actors.kapi.channels import ChannelStatusReq, QueryAccountChannelsReq
 from mirliton.actors.switching import (
     CHECKPOINT_VARIABLE,
+    AuditNow,
     Dump,
     LegAdmitted,
     LegEvent,
@@ -110,8 +111,12 @@ class Channels(GenServer):
 
     def handle_cast(self, request: Any) -> Any:
         match request:
-            case WatchLegs(watcher):
+            case WatchLegs(watcher, True):
                 self.watchers[self.monitor(watcher)] = watcher
+            case WatchLegs(watcher):
+                for ref in [ref for ref, each in self.watchers.items() if each == watcher]:
+                    self.demonitor(ref)
+                    del self.watchers[ref]
             case _:
                 return super().handle_cast(request)
         return None
@@ -131,10 +136,12 @@ class Channels(GenServer):
                 if row is not None:
                     row.own(channel_vars)
                     self.table.put(row)
-            case LegAdmitted(call_id):
+            case LegAdmitted(call_id, billing):
                 row = self.table.get(call_id)
                 if row is not None:
                     row.admitted = True
+                    together = {**row.billing, **billing}
+                    row.billing = {direction: payer for direction, payer in together.items() if payer is not None}
             case LegLost(switch, leg):
                 if not self.table.is_gone(leg):
                     row = self._row(switch, leg)
@@ -149,7 +156,7 @@ class Channels(GenServer):
                 self.records.answered(uuid, value if error is None else error)
             case Completed(tag=("call", uuid), value=value, error=error):
                 self.calls.started(uuid, value, error)
-            case TimerFired(message="audit"):
+            case AuditNow() | TimerFired(message="audit"):
                 self.calls.forgive()
                 self._audit_all()
             case TimerFired(message="read"):

@@ -13,8 +13,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+from mirliton.actors.conferencing import ConferenceCommand, ListRoom, conference_name
+from mirliton.actors.kapi.registration import RegQuery
 from mirliton.actors.switching import (
     CHANNELS,
+    SWITCH_NEWS,
     Dispatch,
     Dump,
     LegEvent,
@@ -30,19 +33,34 @@ from mirliton.actors.switching import (
     SwitchUp,
     call_name,
 )
+from mirliton.ecallmgr import conferences
 from mirliton.ecallmgr.call_events import call_event, described, result_variables
 from mirliton.ecallmgr.errors import SwitchNotUsable
 from mirliton.ecallmgr.esl.errors import CommandRefused, EslError, InvalidCommand
 from mirliton.ecallmgr.esl.events import Event
 from mirliton.ecallmgr.leg_record import cdr_report
 from mirliton.ecallmgr.plan import PROMPTS
+from mirliton.ecallmgr.registration_rows import by_proxy
 from mirliton.ecallmgr.registrations import REGISTRAR, RegistrationEvent
 from mirliton.ecallmgr.sockets import Sockets
 from mirliton.ecallmgr.sockets import SwitchAddress as SwitchAddress
 from mirliton.ecallmgr.switch_commands import BESIDE, SwitchCommands, Turns
 from mirliton.ecallmgr.translate import Surroundings
-from mirliton.runtime import Completed, Continue, From, GenServer, NoReply, Reply, TimerFired, TimerRef, message
+from mirliton.runtime import (
+    CallError,
+    Completed,
+    Continue,
+    From,
+    GenServer,
+    NoReply,
+    Reply,
+    TimerFired,
+    TimerRef,
+    message,
+)
 
+PROXY_TIMEOUT: Final = 2.0
+"""Seconds that finding a phone's proxy may take; then the phone counts as not registered."""
 JOB_TIMEOUT: Final = 300.0
 """Seconds a background job of the switch may take."""
 MOST_WORK: Final = 10_000
@@ -133,6 +151,10 @@ class Connection(GenServer):
                 work = self._in_turn(call_id, lambda: commands.settle(request))
             case ListLegs():
                 work = commands.legs
+            case ConferenceCommand(room):
+                work = self._in_turn(room, lambda: commands.conference(request))
+            case ListRoom(room):
+                work = self._in_turn(room, lambda: commands.room(request))
             case SwitchApi(command, timeout):
                 work = partial(sockets.commands.api, command, timeout)
             case BackgroundJob(command):
@@ -227,7 +249,7 @@ class Connection(GenServer):
         around = self.around
         if around.sounds == PROMPTS:
             around = replace(around, sounds=self.sockets.sounds)
-        self.commands = SwitchCommands(self.sockets.commands, self.address.name, around)
+        self.commands = SwitchCommands(self.sockets.commands, self.address.name, around, self._elsewhere)
         restarted = self.run not in ("", self.sockets.run)
         self.run = self.sockets.run
         self.connects += 1
@@ -235,6 +257,16 @@ class Connection(GenServer):
         self.since = self.node.clock.now()
         self.log.info("switch_connected", switch=self.address.name, restarted=restarted)
         self._tell(SwitchUp(self.address.name, restarted, self.run))
+
+    async def _elsewhere(self, phone: str) -> str:
+        """The proxies at which a phone is registered, as addresses for the switch."""
+        user, _, realm = phone.rpartition("@")
+        try:
+            answer = await self.call(REGISTRAR, RegQuery(realm, user), timeout=PROXY_TIMEOUT)
+        except CallError as error:
+            self.log.warning("registrar_not_asked", error=str(error))
+            return ""
+        return by_proxy(phone, self.around.interface, getattr(answer, "fields", None) or ())
 
     def _lost(self, reason: str) -> None:
         self.last_error = reason
@@ -254,6 +286,8 @@ class Connection(GenServer):
     def _tell(self, news: SwitchUp | SwitchDown) -> None:
         self.send(CHANNELS, news)
         self.send(REGISTRAR, news)
+        for watcher in self.node.groups.members(SWITCH_NEWS):
+            self.send(watcher, news)
 
     # Events
 
@@ -274,6 +308,8 @@ class Connection(GenServer):
                     self.send(CHANNELS, LegRenamed(self.address.name, old, leg, event.core_uuid))
             case "BACKGROUND_JOB":
                 self._end_job(event.job_uuid, event.body)
+            case "CUSTOM" if event.subclass == conferences.SUBCLASS:
+                self._conference_event(event)
             case "CUSTOM":
                 texts = {name: value for name, value in event.fields.items() if isinstance(value, str)}
                 self.send(REGISTRAR, RegistrationEvent(self.address.name, event.subclass, texts))
@@ -281,6 +317,14 @@ class Connection(GenServer):
                 self.log.warning("switch_stops", switch=self.address.name)
             case _:
                 self._call_event(event)
+
+    def _conference_event(self, event: Event) -> None:
+        news = conferences.news(self.address.name, event.fields)
+        if news is None:
+            return
+        name, registry = conference_name(news.room), self.node.registry
+        if registry.find(name) is not None or registry.reserved(name):
+            self.send(name, news)
 
     def _call_event(self, event: Event) -> None:
         if event.application_uuid.startswith(BESIDE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from mirliton.config.prompts import DEFAULT, spoken_language
 from mirliton.ecallmgr.errors import Untranslatable
 from mirliton.ecallmgr.plan import Surroundings
 
@@ -21,7 +22,8 @@ _TONE: Final = re.compile(r"(v=-?[0-9]{1,3};)?%\([0-9,.]{1,60}\)(;%\([0-9,.]{1,6
 
 
 def media(name: str, around: Surroundings) -> str:
-    """A medium as the switch finds it: a prompt in our folder, a tone, a stream, a URL, or a file that it recorded.
+    """A medium as the switch finds it: a prompt in our folder of its language, a tone, a stream, a URL, or a file that
+    it recorded.
 
     Raises Untranslatable.
     """
@@ -31,11 +33,17 @@ def media(name: str, around: Surroundings) -> str:
         prompt = parts[1] if len(parts) > 1 else parts[0]
         if not _PROMPT.fullmatch(prompt):
             raise Untranslatable("media", f"{name[:80]!r} names no prompt")
-        return f"{around.sounds}/{prompt}.wav"
+        return f"{_folder(around.sounds, prompt, parts[2] if len(parts) > 2 else DEFAULT)}/{prompt}.wav"
     # `::` would make an application of it (uuid_broadcast), `@@` an offset (playback).
     if "::" not in name and "@@" not in name and (_STREAM.fullmatch(name) or _URL.fullmatch(name) or _is_file(name)):
         return name
     raise Untranslatable("media", f"{name[:80]!r} is nothing a switch can play")
+
+
+def _folder(sounds: str, prompt: str, language: str) -> str:
+    """The folder of the prompt's language, beside that of the default one."""
+    spoken = spoken_language(prompt, language) or DEFAULT
+    return f"{sounds.removesuffix(DEFAULT)}{spoken}" if sounds.endswith(f"/{DEFAULT}") else sounds
 
 
 def looped(medium: str, times: int) -> str:

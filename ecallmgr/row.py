@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from mirliton.actors.kapi.call import ChannelDestroyed, DtmfReceived
 from mirliton.actors.kapi.cdr import CdrReport
+from mirliton.actors.money import RATE_VARS
+from mirliton.actors.switching import LOOPED_ACCOUNT
 from mirliton.ecallmgr.leg_record import interaction
 from mirliton.ecallmgr.mapping import GREGORIAN_EPOCH, leg_fields
 
@@ -30,6 +32,8 @@ class Row:
     on_hold: bool = False
     admitted: bool = False
     """Whether its account counts it. A call that has a checkpoint has been admitted before."""
+    billing: Mapping[str, str] = field(default_factory=dict)
+    """Who pays for its call's legs to and from carriers, by direction."""
     reachable: bool = True
     ended: bool = False
     report: CdrReport | None = None
@@ -48,8 +52,11 @@ class Row:
 
     @property
     def controlled(self) -> bool:
-        """Whether somebody has to decide where this leg goes: it came in from outside."""
-        return self.leg.call_direction == "inbound" and not self.leg.channel_is_loopback
+        """Whether somebody has to decide where this leg goes: it came in from outside, or it is the far end of a leg
+        of the switch's own by which a call goes on (one that is forwarded, say)."""
+        if self.leg.call_direction != "inbound":
+            return False
+        return not self.leg.channel_is_loopback or LOOPED_ACCOUNT in self.leg.custom_channel_vars
 
     @property
     def provisional(self) -> bool:
@@ -106,6 +113,8 @@ class Row:
         return {
             "uuid": leg.call_id,
             "account_id": ccvs.get("Account-ID"),
+            "account_billing": ccvs.get("Account-Billing") or self.billing.get(str(leg.call_direction)),
+            "billing": dict(self.billing),
             "answered": self.answered,
             "authorizing_id": ccvs.get("Authorizing-ID"),
             "authorizing_type": ccvs.get("Authorizing-Type"),
@@ -127,6 +136,7 @@ class Row:
             "other_leg": self.other_leg,
             "owner_id": ccvs.get("Owner-ID"),
             "presence_id": leg.presence_id,
+            "rate": {name: ccvs[name] for name in RATE_VARS if name in ccvs},
             "realm": ccvs.get("Realm"),
             "resource_id": ccvs.get("Resource-ID"),
             "timestamp": created // 1_000_000 + GREGORIAN_EPOCH if created else leg.timestamp,

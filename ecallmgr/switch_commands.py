@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import orjson
 import structlog
 
+from mirliton.actors.conferencing import ConferenceCommand, ListRoom, NoSuchRoom, Room
 from mirliton.actors.switching import (
     CHECKPOINT_VARIABLE,
     COMMAND_VARIABLE,
@@ -28,6 +29,7 @@ from mirliton.actors.switching import (
     SetVariables,
     Snapshot,
 )
+from mirliton.ecallmgr import conferences
 from mirliton.ecallmgr.call_events import described, result_variables
 from mirliton.ecallmgr.dialling import needed_contacts
 from mirliton.ecallmgr.errors import SwitchNotUsable, Untranslatable
@@ -74,8 +76,16 @@ class Turns:
 class SwitchCommands:
     """What can be done on one connection. Every method raises EslError when the switch does not answer."""
 
-    def __init__(self, socket: EventSocket, switch: str, around: Surroundings) -> None:
+    def __init__(
+        self,
+        socket: EventSocket,
+        switch: str,
+        around: Surroundings,
+        elsewhere: Callable[[str], Awaitable[str]] | None = None,
+    ) -> None:
+        """`elsewhere` tells where a phone is that is not registered at the switch, as the switch would: at a proxy."""
         self._socket = socket
+        self._elsewhere = elsewhere
         self._switch = switch
         self._around = around
 
@@ -146,6 +156,24 @@ class SwitchCommands:
             raise SwitchNotUsable(f"it lists {listed.get('row_count')!r} channels and tells of others")
         return tuple(str(row["uuid"]) for row in rows if isinstance(row, dict) and row.get("uuid"))
 
+    async def conference(self, request: ConferenceCommand) -> Accepted | Refused | NoSuchRoom:
+        """Carry out one of kapi's conference commands."""
+        try:
+            told = await self._socket.api(conferences.api_for(request.room, request.command, self._around))
+        except (Untranslatable, InvalidCommand) as error:
+            return Refused("", str(error))
+        except CommandRefused as error:
+            return NoSuchRoom(request.room) if _no_room(error.text) else Refused("", str(error))
+        return NoSuchRoom(request.room) if _no_room(told) else Accepted("", False)
+
+    async def room(self, request: ListRoom) -> Room | NoSuchRoom:
+        """Who is in a conference. Raises SwitchNotUsable for an answer that is none."""
+        try:
+            told = await self._socket.api(f"conference {conferences.room(request.room)} json_list")
+        except (CommandRefused, Untranslatable):
+            return NoSuchRoom(request.room)
+        return NoSuchRoom(request.room) if _no_room(told) else conferences.listed(request.room, told)
+
     async def _contacts(self, command: Any) -> dict[str, str]:
         """Where the phones that are to ring are registered, by the switch's own word."""
         phones = needed_contacts(command)
@@ -154,9 +182,12 @@ class SwitchCommands:
 
     async def _contact(self, phone: str) -> str:
         try:
-            return (await self._socket.api(f"sofia_contact */{phone}")).strip()
+            found = (await self._socket.api(f"sofia_contact */{phone}")).strip()
         except CommandRefused:
-            return ""
+            found = ""
+        if not found.startswith("sofia/") and self._elsewhere is not None:
+            return await self._elsewhere(phone)
+        return found
 
     async def _send(self, steps: list[bytes]) -> str | None:
         """Send commands back to back without waiting for each answer; what the switch refuses first, if anything."""
@@ -165,6 +196,11 @@ class SwitchCommands:
             if isinstance(answer, BaseException):
                 raise answer
         return next((text for answer in answers if (text := refusal_in(answer)) is not None), None)
+
+
+def _no_room(told: str) -> bool:
+    """Whether the switch says that there is no such conference; not all versions say so by an error."""
+    return told.startswith(("Conference ", "-ERR Conference ", "No active conferences")) and "not found" in told
 
 
 def refusal_in(answer: Any) -> str | None:

@@ -47,6 +47,8 @@ class SwitchHttpAddress:
     password: str
     secret: bytes
     max_body: int = 1024 * 1024
+    shared: bool = False
+    """Whether other nodes of this host may listen there too: the kernel gives each connection to one of them."""
 
     def __repr__(self) -> str:
         return f"SwitchHttpAddress({self.host}:{self.port}{self.path})"
@@ -91,7 +93,9 @@ class SwitchHttp(GenServer):
         await runner.setup()
         self.own(lambda: loop.create_task(runner.cleanup()))
         assert runner.server is not None
-        server = await loop.create_server(runner.server, address.host, address.port, reuse_address=True)
+        server = await loop.create_server(
+            runner.server, address.host, address.port, reuse_address=True, reuse_port=address.shared
+        )
         self.own(server.close)
         self.port: int = server.sockets[0].getsockname()[1]
 

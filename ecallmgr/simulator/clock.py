@@ -3,9 +3,9 @@
 All durations inside the simulator are simulated seconds. `RealClock(speed=20)` lets twenty of them pass
 in a real second, so that a caller who waits two seconds costs a test a tenth of one. `ManualClock` stands
 still until it is told to move: with an in-memory connection (`memory.py`) a whole call is then
-deterministic. Real time waits for whoever is late: while the loop is held up, simulated time stands still at the first
-callback that is due, so that a slow machine makes a call longer and never makes it another call. Wall-clock stamps in
-events and records follow simulated time, so that a call's billed seconds agree with what its script says.
+deterministic. Real time waits for whoever is late: in each turn of the loop only so much of it counts, so that a slow
+machine makes a call longer and never makes it another call. Wall-clock stamps in events and records follow simulated
+time, so that a call's billed seconds agree with what its script says.
 """
 
 from __future__ import annotations
@@ -90,28 +90,30 @@ class _Agenda:
 
 
 class RealClock:
-    """Real time, `speed` simulated seconds for each real one; a delay of the loop beyond `LAG` does not count."""
+    """Real time, `speed` simulated seconds for each real one.
 
-    LAG: Final = 0.02
-    """Real seconds by which a callback may be late before time waits for it."""
+    While callbacks wait, a turn of the loop counts for at most `TURN` real seconds, however long it took: what follows
+    from one callback takes a few turns, and must not be overtaken by a callback that is due long after it.
+    """
+
+    TURN: Final = 0.02
+    LOOK: Final = 0.01
+    """Real seconds between looks at the time, while callbacks wait."""
 
     def __init__(self, speed: float = 1.0) -> None:
         if speed <= 0:
             raise ValueError(f"speed is {speed}; expected simulated seconds per real second, above 0")
         self.speed = speed
-        self._start = time.monotonic()
+        self._counted = 0.0
+        self._seen = time.monotonic()
+        """The real time up to which `_counted` holds all that counts."""
         self._epoch = time.time()
         self._agenda = _Agenda()
         self._alarm: asyncio.TimerHandle | None = None
 
     def now(self) -> float:
         """Simulated seconds since the clock was made."""
-        now = (time.monotonic() - self._start) * self.speed
-        due = self._agenda.first()
-        if due is None or now <= (latest := due + self.LAG * self.speed):
-            return now
-        self._start += (now - latest) / self.speed
-        return latest
+        return self._real() * self.speed
 
     def micros(self) -> int:
         """Microseconds since 1970, in simulated time."""
@@ -119,11 +121,22 @@ class RealClock:
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
         """Run `callback` after `delay` simulated seconds."""
+        if self._agenda.first() is None:
+            self._look()
         due = self.now() + max(delay, 0.0)
         entry = self._agenda.add(due, callback)
         if self._agenda.first() == due:
             self._set_alarm()
         return entry
+
+    def _real(self) -> float:
+        """Real seconds that count since the clock was made."""
+        since = time.monotonic() - self._seen
+        return self._counted + (since if self._agenda.first() is None else min(since, self.TURN))
+
+    def _look(self) -> None:
+        self._counted = self._real()
+        self._seen = time.monotonic()
 
     def _set_alarm(self) -> None:
         if self._alarm is not None:
@@ -131,10 +144,12 @@ class RealClock:
             self._alarm = None
         due = self._agenda.first()
         if due is not None:
-            self._alarm = asyncio.get_running_loop().call_later((due - self.now()) / self.speed, self._ring)
+            soon = min((due - self.now()) / self.speed, self.LOOK)
+            self._alarm = asyncio.get_running_loop().call_later(soon, self._ring)
 
     def _ring(self) -> None:
         """Let the loop run what is due: each in a callback of its own, so that one that raises harms no other."""
+        self._look()
         now = self.now()
         loop = asyncio.get_running_loop()
         while (due := self._agenda.first()) is not None and due <= now:

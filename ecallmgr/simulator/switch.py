@@ -25,6 +25,7 @@ from mirliton.ecallmgr.simulator.calls import RemoteCall
 from mirliton.ecallmgr.simulator.channel import Leg
 from mirliton.ecallmgr.simulator.clock import Clock, RealClock, sleep
 from mirliton.ecallmgr.simulator.commands import COMMANDS, INLINE
+from mirliton.ecallmgr.simulator.conferences import Conference
 from mirliton.ecallmgr.simulator.connection import Connection
 from mirliton.ecallmgr.simulator.dialplan import Dialplan
 from mirliton.ecallmgr.simulator.endpoints import response_variables
@@ -108,6 +109,8 @@ class SimulatedSwitch:
         self.connections: set[Connection] = set()
         self.failures: list[BaseException] = []
         self.legs: dict[str, Leg] = {}
+        self.conferences: dict[str, Conference] = {}
+        self.outcalls: dict[str, list[str]] = {}
         self.counts = Counts()
         self.started_at = self.clock.now()
         self.core_uuid = ""
@@ -366,6 +369,8 @@ class SimulatedSwitch:
             connection.abort()
         gone = list(self.legs.values())
         self.legs.clear()
+        self.conferences.clear()
+        self.outcalls.clear()
         await self._call_tasks.cancel()
         for leg in gone:
             leg.alive = False

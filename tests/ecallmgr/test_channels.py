@@ -591,6 +591,16 @@ async def test_watchers_are_sent_all_news_until_they_end(here):
     assert not here.node.find(CHANNELS).actor.watchers
 
 
+async def test_who_wants_no_more_news_is_sent_none(here):
+    watcher, other = await Probe.start(here.node), await Probe.start(here.node)
+    for each in (watcher, other):
+        here.node.cast(CHANNELS, WatchLegs(each.pid))
+    here.node.cast(CHANNELS, WatchLegs(watcher.pid, on=False))
+    news = told(ChannelCreated, "a")
+    await here.tell(news)
+    assert (watcher.messages, other.messages) == ([], [news])
+
+
 async def test_whose_a_call_is_and_whether_it_is_counted(here):
     await here.tell(told(ChannelCreated, "a", account=""), LegOwned("a", {"Account-ID": ACCOUNT, "CallFlow-ID": "f"}))
     shown = (await here.query())["a"]
@@ -600,6 +610,13 @@ async def test_whose_a_call_is_and_whether_it_is_counted(here):
     assert (shown["account_id"], shown["is_authorized"]) == (ACCOUNT, True)
     await here.tell(told(ChannelCreated, "b", variables={CHECKPOINT_VARIABLE: "x"}))
     assert (await here.query())["b"]["is_authorized"]
+
+
+async def test_who_pays_for_a_calls_legs_is_noted_until_a_leg_is_given_back(here):
+    await here.tell(told(ChannelCreated, "a"), LegAdmitted("a", {"inbound": "flat_rate", "outbound": "per_minute"}))
+    assert (await here.query())["a"]["billing"] == {"inbound": "flat_rate", "outbound": "per_minute"}
+    await here.tell(LegAdmitted("a", {"outbound": None}))
+    assert (await here.query())["a"]["billing"] == {"inbound": "flat_rate"}
 
 
 async def test_what_it_does_not_understand_does_not_end_it(here):

@@ -112,6 +112,8 @@ def test_who_has_to_decide_where_a_leg_goes():
     assert row().controlled
     assert not Row("fs1", replace(leg(), call_direction="outbound")).controlled
     assert not Row("fs1", replace(leg(), channel_is_loopback=True)).controlled
+    ours = {"Account-ID": "a1", "Loopback-Account-ID": "a1"}
+    assert Row("fs1", replace(leg(), channel_is_loopback=True, custom_channel_vars=ours)).controlled
 
 
 # The table

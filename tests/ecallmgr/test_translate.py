@@ -87,6 +87,9 @@ PLANS = [
     (kz.RecordCall(LEG, "stop", FILE), one("stop_record_session", FILE)),
     (kz.RecordCall(LEG, "mask", FILE), api(f"uuid_record {LEG} mask {FILE}")),
     (kz.RecordCall(LEG, "unmask", FILE), api(f"uuid_record {LEG} unmask {FILE}")),
+    (kz.Conference(LEG, "room-1"), one("conference", "room-1@default")),
+    (kz.Conference(LEG, "room-1", "wide", moderator=True, mute=True, deaf=True),
+     one("conference", "room-1@wide+flags{moderator|mute|deaf}")),
     (kz.Hold(LEG), dataclasses.replace(endless("local_stream://moh", **{HOLD_VARIABLE: "true"}), goes_on=True)),
     (kz.Hold(LEG, "a.wav"), dataclasses.replace(endless("a.wav", **{HOLD_VARIABLE: "true"}), goes_on=True)),
     (kz.Park(LEG), Plan()),
@@ -138,7 +141,9 @@ def test_each_command_has_its_plan(command, plan):
 def test_no_command_is_missing():
     bridge = kz.Bridge(LEG, (kz.Endpoint("username", to_user="bob", to_realm="demo.test"),))
     assert plan_for(bridge, LEG, AROUND).completes
-    tried = {type(command) for command, _ in PLANS} | {kz.Bridge}
+    page = kz.Page(LEG, (kz.Endpoint("route", route="sip:bob@10.0.0.1"),))
+    assert plan_for(page, LEG, AROUND).completes
+    tried = {type(command) for command, _ in PLANS} | {kz.Bridge, kz.Page}
     assert tried == set(_TRANSLATIONS) - {kz.Queue}
 
 
@@ -149,6 +154,7 @@ def test_what_a_command_waits_for():
         *(
             "Answer",
             "CallPickup",
+            "Conference",
             "Eavesdrop",
             "Noop",
             "Play",

@@ -4,12 +4,13 @@ call.py       answer, ring, hang up, park, sleep, and variables
 media.py      playing, saying, recording
 digits.py     collecting digits
 joining.py    bridge, intercept, eavesdrop
+conferencing.py    conference, conference_set_auto_outcall
 telling.py    events and logs
 """
 
 from __future__ import annotations
 
-from mirliton.ecallmgr.simulator.applications import call, digits, joining, media, telling
+from mirliton.ecallmgr.simulator.applications import call, conferencing, digits, joining, media, telling
 from mirliton.ecallmgr.simulator.execution import Application
 
 APPLICATIONS: dict[str, Application] = {
@@ -17,6 +18,8 @@ APPLICATIONS: dict[str, Application] = {
     "bind_meta_app": call.nothing,
     "bridge": joining.bridge,
     "break": call.break_playback,
+    "conference": conferencing.conference,
+    "conference_set_auto_outcall": conferencing.set_auto_outcall,
     "eavesdrop": joining.eavesdrop,
     "echo": call.echo,
     "endless_playback": media.endless_playback,

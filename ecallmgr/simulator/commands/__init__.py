@@ -6,6 +6,7 @@ placing.py     originate, uuid_bridge, uuid_transfer
 sofia.py       the SIP profile and its registrations
 files.py       http_put
 steering.py    simulator <json>: what no real switch has
+(conference is in ../conferences.py)
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from mirliton.ecallmgr.simulator.commands import core, files, legs, placing, sofia, steering
+from mirliton.ecallmgr.simulator.conferences import conference
 
 if TYPE_CHECKING:
     from mirliton.ecallmgr.simulator.switch import SimulatedSwitch
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 ApiCommand = Callable[["SimulatedSwitch", str], str | Coroutine[Any, Any, str]]
 
 COMMANDS: dict[str, ApiCommand] = {
+    "conference": conference,
     "create_uuid": core.create_uuid,
     "eval": core.expand_text,
     "expand": core.expand_command,

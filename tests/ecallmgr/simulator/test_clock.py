@@ -41,23 +41,34 @@ def test_speed_must_be_above_zero() -> None:
         RealClock(0)
 
 
-async def test_a_loop_that_is_held_up_makes_time_wait() -> None:
-    """What follows from a callback comes before a later callback, however late the machine lets both run."""
+@pytest.mark.parametrize("held_up", [[0.8], [0.1] * 8], ids=["once", "in every turn"])
+async def test_a_loop_that_is_held_up_makes_time_wait(held_up: list[float]) -> None:
+    """What follows from a callback comes before a later callback, however long the machine takes for each turn."""
     clock = RealClock(speed=20.0)
     ran: list[str] = []
-    rings_out = clock.call_later(10.0, lambda: ran.append("rang out"))
-    cancelling = asyncio.create_task(_cancel_after(clock, 1.0, rings_out))
-    await asyncio.sleep(0)
-    time.sleep(0.8)  # noqa: ASYNC251 # the loop, held up for sixteen simulated seconds
+    rings_out = clock.call_later(10.0, lambda: ran.append("rang out"))  # half a real second
+    cancelling = asyncio.create_task(_cancel_after(clock, 0.1, rings_out))
+    for seconds in held_up:
+        await asyncio.sleep(0)
+        time.sleep(seconds)  # noqa: ASYNC251 # the loop, held up
     await cancelling
-    assert clock.now() < 3.0
+    assert clock.now() < 5.0
     await simulated(clock, 12.0)
     assert ran == []
 
 
+async def test_time_that_nobody_waits_for_counts_whole() -> None:
+    clock = RealClock(speed=100.0)
+    await asyncio.sleep(0.2)
+    assert clock.now() >= 20.0
+    clock.call_later(1.0, lambda: None)
+    assert clock.now() >= 20.0
+
+
 async def _cancel_after(clock: RealClock, seconds: float, timer: Timer) -> None:
     await simulated(clock, seconds)
-    await asyncio.sleep(0)  # as a call that is cancelled takes a few turns of the loop
+    for _ in range(5):
+        await asyncio.sleep(0)  # as a call that is cancelled takes a few turns of the loop
     timer.cancel()
 
 
