@@ -24,15 +24,22 @@ NODE_SUPERVISOR: Final = Name("supervisor", "mirliton")
 
 
 def children(
-    settings: Settings, roots: tuple[Name, ...] = (NODE_SUPERVISOR,), collectors: tuple[MakeCollector, ...] = ()
+    settings: Settings,
+    roots: tuple[Name, ...] = (NODE_SUPERVISOR,),
+    collectors: tuple[MakeCollector, ...] = (),
+    *,
+    rest: bool = True,
 ) -> list[ChildSpec]:
     """What the node's tree takes in: the tree below."""
-    return [supervisor(tree(settings, roots, collectors))]
+    return [supervisor(tree(settings, roots, collectors, rest=rest))]
 
 
-def tree(settings: Settings, roots: tuple[Name, ...], collectors: tuple[MakeCollector, ...] = ()) -> Tree:
-    """The tree. `roots` are the supervisors that `/v2/supervision` starts from; `collectors` are more metrics."""
-    servers = [worker(ApiServer, settings.api, roots, id="api", name=API)]
+def tree(
+    settings: Settings, roots: tuple[Name, ...], collectors: tuple[MakeCollector, ...] = (), *, rest: bool = True
+) -> Tree:
+    """The tree. `roots` are the supervisors that `/v2/supervision` starts from; `collectors` are more metrics. Without
+    `rest` there is no REST API: another node has it."""
+    servers = [worker(ApiServer, settings.api, roots, id="api", name=API)] if rest else []
     if settings.metrics.enabled:
         servers.append(worker(MetricsServer, settings.metrics, collectors, id="metrics", name=METRICS))
     return Tree("one_for_one", servers, intensity=5, period=10.0, name=API_SUPERVISOR)

@@ -1,4 +1,4 @@
-"""Who used power over processes: a log line always, and a document in the database `audit`.
+"""Who used power over processes, accounts and logins: a log line always, and a document in the database `audit`.
 
 Both come before the deed. Where the store does not take the document within a second, the deed goes ahead and the log
 line is all there is: a control plane that needs the store could not mend the store.
@@ -23,13 +23,13 @@ SHOWN: Final = 100
 
 async def note(context: Context, action: str, **facts: Any) -> None:
     """Note that somebody is about to do `action`."""
-    services, who = context.services, context.who
+    services, who = context.services, context.identity
     entry = {
         "action": action,
         **facts,
-        "by_account": who.account_id,
-        "by_user": who.owner_id,
-        "address": context.request.remote,
+        "by_account": who.account_id if who is not None else None,
+        "by_user": who.owner_id if who is not None else None,
+        "address": context.address,
         "request_id": context.request_id,
         "node": services.node.name,
     }

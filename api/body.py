@@ -21,7 +21,16 @@ ANONYMOUS_BODY: Final = 64 * 1024
 READ_TIMEOUT: Final = 20.0
 """Seconds a body may take to arrive."""
 VERBS: Final = frozenset({"GET", "PUT", "POST", "PATCH", "DELETE"})
-_JSON_TYPES: Final = frozenset({"application/json", "application/octet-stream", "text/json", "text/plain"})
+# What `curl -d` says unless it is told otherwise, as in most of Kazoo's examples, is x-www-form-urlencoded.
+_JSON_TYPES: Final = frozenset(
+    {
+        "application/json",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        "text/json",
+        "text/plain",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,10 @@ import structlog
 from aiohttp import web
 
 from mirliton.actors.store import Document, Store
+from mirliton.api.addresses import Network
+from mirliton.api.authentication import Authentication
+from mirliton.api.buckets import Buckets, Spent
+from mirliton.api.credentials import Credentials
 from mirliton.api.errors import BadIdentifier, Forbidden, InvalidCredentials
 from mirliton.api.identity import Identity
 from mirliton.api.locks import Locks
@@ -46,6 +50,10 @@ class Services:
     """The supervisors at the top of the node's trees."""
     tokens: Tokens
     logins: Logins
+    credentials: Credentials
+    authentication: Authentication
+    buckets: Buckets
+    proxies: tuple[Network, ...] = ()
     locks: Locks = field(default_factory=Locks)
 
     def now(self) -> float:
@@ -79,6 +87,10 @@ class Context:
     identity: Identity | None = None
     account: Document | None = None
     """The account in the URL."""
+    address: str = ""
+    """Where the request comes from."""
+    spent: Spent | None = None
+    """What it has cost."""
 
     @property
     def store(self) -> Store:
@@ -156,6 +168,7 @@ class Raw:
     body: bytes
     content_type: str
     filename: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def parameter(context: Context, name: str) -> str:

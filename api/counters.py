@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from mirliton.runtime import Node
+
+LOGIN_METHODS: Final = ("cb_user_auth", "cb_api_auth", "cb_ip_auth", "cb_basic_auth", "cb_user_auth_recovery")
 
 
 @dataclass(slots=True, eq=False)
@@ -26,8 +29,12 @@ class Counters:
     """Requests refused because too many were under way."""
     crashes: int = 0
     """Requests that ended in a fault of ours."""
+    logins: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(LOGIN_METHODS, 0)))
+    """Logins by method."""
     logins_failed: int = 0
     logins_throttled: int = 0
+    rate_limited: int = 0
+    """Requests refused because the client's bucket was empty."""
 
     def answered(self, resource: str, method: str, status: int, seconds: float) -> None:
         self.requests[resource, method, f"{status // 100}xx"] += 1

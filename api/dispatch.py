@@ -16,13 +16,14 @@ from typing import Final
 
 from aiohttp import web
 
+from mirliton.api.addresses import client_address
 from mirliton.api.body import ANONYMOUS_BODY, Envelope, read_envelope, tunnelled
 from mirliton.api.context import Answer, Context, Raw, Services
 from mirliton.api.counters import counters_of
 from mirliton.api.envelope import failure, preflight, success
 from mirliton.api.errors import ApiFault, InvalidCredentials, InvalidMethod, Unavailable, UnknownUrl, UnspecifiedFault
 from mirliton.api.faults import fault_of
-from mirliton.api.identity import Identity, identify, token_of
+from mirliton.api.identity import Identity, Presented, presented
 from mirliton.api.rights import authorise
 from mirliton.api.routing import Route, Router
 
@@ -99,9 +100,10 @@ class Dispatcher:
             raise UnknownUrl
         route, parameters = self._router.find(path.removeprefix(PREFIX))
         course.route = route
-        token = token_of(request)
-        if token is not None and route.scope != "public":
-            course.identity = await identify(token, services.tokens, services.store)
+        address = client_address(request, services.proxies)
+        shown = presented(request) if route.scope != "public" else None
+        if shown is not None:
+            course.identity = await self._identified(shown, address)
         known = course.identity is not None
         envelope = Envelope()
         if not known and route.scope != "public" and (request.content_length or 0) > ANONYMOUS_BODY:
@@ -113,15 +115,28 @@ class Dispatcher:
         if handler is None:
             raise InvalidMethod(method, route.allowed)
         context = Context(services, request, course.request_id, route, method, parameters, envelope.data, envelope.size)
-        if route.scope != "public":
-            if course.identity is None:
-                if envelope.auth_token is None:
-                    raise InvalidCredentials
-                course.identity = await identify(envelope.auth_token, services.tokens, services.store)
+        context.address = address
+        if route.scope != "public" and course.identity is None:
+            if envelope.auth_token is None:
+                services.buckets.take(address, "", 1)
+                raise InvalidCredentials
+            course.identity = await self._identified(Presented(envelope.auth_token), address)
+        payer = course.identity.account_id if course.identity is not None else ""
+        context.spent = services.buckets.take(address, payer, route.cost)
+        if course.identity is not None:
             context.identity = course.identity
             context.account = await authorise(route, method, parameters, course.identity, services.store)
         answer: Answer | Raw = await handler(context)
         return success(context, answer)
+
+    async def _identified(self, shown: Presented, address: str) -> Identity:
+        """Who shows this; what turns out to be nobody's is paid for by the address."""
+        services = self._services
+        try:
+            return await services.authentication.identify(shown, address)
+        except InvalidCredentials:
+            services.buckets.take(address, "", 1)
+            raise
 
     def _log(self, course: _Course, status: int, seconds: float) -> None:
         # The shape, not the path: a path may hold a token, and a query too.

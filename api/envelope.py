@@ -78,6 +78,8 @@ def success(context: Context, answer: Answer | Raw) -> web.Response:
     token = answer.auth_token or (context.identity.token if context.identity is not None else None)
     if token is not None:
         body["auth_token"] = token
+    if context.spent is not None:
+        body["tokens"] = {"consumed": context.spent.consumed, "remaining": context.spent.remaining}
     if answer.location is not None:
         headers["Location"] = answer.location
     return _json(
@@ -128,7 +130,7 @@ def _dump(value: Any, option: int) -> bytes:
 
 
 def _raw(answer: Raw, headers: dict[str, str]) -> web.Response:
-    headers["Content-Type"] = answer.content_type
+    headers |= {**answer.headers, "Content-Type": answer.content_type}
     headers["X-Content-Type-Options"] = "nosniff"
     if answer.filename is not None:
         headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(answer.filename, safe='')}"

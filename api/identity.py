@@ -14,18 +14,33 @@ from mirliton.actors.store import Document, InvalidName, NotFound, Store
 from mirliton.actors.store.documents import is_deleted
 from mirliton.actors.store.names import account_db
 from mirliton.api.errors import InvalidCredentials, Locked
+from mirliton.api.revocations import is_revoked
 from mirliton.api.tokens import Tokens, account_secret, identity_stands, user_secret
 
 SYSTEM_CONFIG: Final = "system_config"
 USER_AUTH: Final = "cb_user_auth"
 API_AUTH: Final = "cb_api_auth"
+IP_AUTH: Final = "cb_ip_auth"
+BASIC_AUTH: Final = "cb_basic_auth"
+RECOVERY: Final = "cb_user_auth_recovery"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a request shows to say who asks: a token, or what stands after `Basic`."""
+
+    text: str
+    basic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whoever holds the token. `user` is None for the token of an API key, which acts for the whole account."""
+    """Whoever asks. `user` is None where somebody acts for the whole account, as by an API key.
 
-    token: str
+    `token` is None where none was shown.
+    """
+
+    token: str | None
     claims: dict[str, Any]
     account: Document
     user: Document | None
@@ -45,24 +60,34 @@ class Identity:
         return self.user is None or self.user.get("priv_level") == "admin"
 
 
-def token_of(request: web.Request) -> str | None:
-    """The token in a request's header or query (Kazoo reference 5.2); the envelope may bring another.
+def presented(request: web.Request) -> Presented | None:
+    """What a request's header or query shows (Kazoo reference 5.2); the envelope may bring another token.
 
-    The order is X-Auth-Token, `auth_token` in the query, Authorization (Bearer or bare).
+    The order is X-Auth-Token, `auth_token` in the query, Authorization (Bearer, Basic or bare).
     """
     header = request.headers.get("X-Auth-Token") or request.query.get("auth_token")
     if header:
-        return header.strip()
+        return Presented(header.strip())
     scheme, _, rest = request.headers.get("Authorization", "").strip().partition(" ")
-    if not rest:
-        return scheme or None
-    # Basic names no token; whatever else it is, it is not one of ours.
-    return rest.strip() if scheme.lower() == "bearer" else scheme
+    if not scheme:
+        return None
+    if scheme.lower() == "basic":
+        return Presented(rest.strip(), basic=True)
+    if scheme.lower() == "bearer":
+        return Presented(rest.strip()) if rest.strip() else None
+    return Presented(scheme)
 
 
 async def identify(token: str, tokens: Tokens, store: Store) -> Identity:
     """Whose token this is. Raises InvalidCredentials, Locked, StoreError."""
     claims = await tokens.read(token)
+    if await is_revoked(store, claims):
+        raise InvalidCredentials
+    return await standing(token, claims, store)
+
+
+async def standing(token: str | None, claims: dict[str, Any], store: Store) -> Identity:
+    """Whoever these claims are about, if what they were made of still stands. Raises as `identify`."""
     account = await load_account(store, claims["account_id"])
     if account is None:
         raise InvalidCredentials
@@ -73,9 +98,11 @@ async def identify(token: str, tokens: Tokens, store: Store) -> Identity:
     else:
         user = await load_user(store, claims["account_id"], owner)
         stands = user is not None and identity_stands(claims, user_secret(user))
+    if "ip" in claims:
+        stands = stands and claims["ip"] in own_addresses(account)
     if not stands:
         raise InvalidCredentials
-    if is_disabled(account):
+    if await is_shut(store, account):
         raise Locked
     return Identity(token, claims, account, user)
 
@@ -103,6 +130,34 @@ async def load_user(store: Store, account_id: str, user_id: str) -> Document | N
 def is_disabled(account: Document) -> bool:
     """Whether nobody of this account may come in."""
     return account.get("pvt_enabled") is False or account.get("enabled") is False
+
+
+async def is_shut(store: Store, account: Document) -> bool:
+    """Whether nobody of this account may come in: it is disabled, or an account above it is. Raises StoreError."""
+    if is_disabled(account):
+        return True
+    ancestors = tree_of(account)
+    if not ancestors:
+        return False
+    # The copies in `accounts`: all in one read, and the writer of an account keeps its copy current.
+    try:
+        rows = (await store.all_docs("accounts", keys=ancestors, include_docs=True)).rows
+    except NotFound:
+        return False
+    return any(row.doc is not None and is_disabled(row.doc) for row in rows)
+
+
+def tree_of(account: Document) -> list[str]:
+    """The ids of an account's ancestors, the oldest first."""
+    tree = account.get("pvt_tree")
+    return [ancestor for ancestor in tree if isinstance(ancestor, str)] if isinstance(tree, list) else []
+
+
+def own_addresses(account: Document) -> list[str]:
+    """The addresses from which one may log in as this account without more (ip_auth)."""
+    given = account.get("ips")
+    entries = given if isinstance(given, list) else []
+    return [entry["ip"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("ip"), str)]
 
 
 async def master_account_id(store: Store) -> str | None:

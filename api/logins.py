@@ -1,4 +1,4 @@
-"""Whose credentials are these? Users by the hash of `username:password`, accounts by their API key.
+"""Whose credentials are these? Users by the hash of `username:password`, accounts by their API key or their address.
 
 A wrong answer costs the same time whatever was wrong, so that nobody learns which accounts or users there are, and
 after too many of them from one address the next are refused unseen. No credential is ever logged.
@@ -7,6 +7,7 @@ after too many of them from one address the next are refused unseen. No credenti
 from __future__ import annotations
 
 import asyncio
+import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from typing import Any, Final
 from mirliton.actors.store import Document, InvalidName, NotFound, Store
 from mirliton.actors.store.names import account_db
 from mirliton.api.counters import Counters
+from mirliton.api.credentials import VIEW, Credentials, is_imported
 from mirliton.api.errors import InvalidCredentials, TooManyRequests
-from mirliton.api.identity import load_account, load_user
+from mirliton.api.identity import load_account, load_user, own_addresses
+from mirliton.api.recoveries import redeemed
 from mirliton.api.throttle import Throttle
 
 FAILURE_TIME = 0.3
@@ -27,11 +30,15 @@ PER_ADDRESS: Final = 50
 """Wrong logins of one address to any accounts."""
 REFILL: Final = 6.0
 """Seconds after which one more is allowed."""
+RECOVERIES: Final = 5
+"""Reset links that one address may ask for, and that may be asked for one user, at once."""
+RECOVERY_REFILL: Final = 600.0
+"""Seconds after which one more may."""
 CANDIDATES: Final = 16
 """Accounts of one name that are looked at."""
 
-_HASH: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}")
-_VIEWS: Final = {"md5": "users/creds_by_md5", "sha": "users/creds_by_sha"}
+_HASH: Final = {"md5": re.compile(r"[0-9a-f]{32}"), "sha": re.compile(r"[0-9a-f]{40}")}
+_IMPORTED: Final = {"md5": "users/creds_by_md5", "sha": "users/creds_by_sha"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +61,12 @@ class UserLogin:
 class Logins:
     """Checks credentials. `clock` gives seconds."""
 
-    def __init__(self, store: Store, clock: Callable[[], float], counters: Counters) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float], counters: Counters, credentials: Credentials) -> None:
         self._store = store
+        self._credentials = credentials
         self._counters = counters
         self._per_account = Throttle(PER_ACCOUNT, REFILL, clock)
+        self._recoveries = Throttle(RECOVERIES, RECOVERY_REFILL, clock)
         self._per_address = Throttle(PER_ADDRESS, REFILL, clock)
 
     async def user(self, login: UserLogin, address: str) -> tuple[Document, Document]:
@@ -69,6 +78,45 @@ class Logins:
         """The account of an API key. Raises InvalidCredentials, TooManyRequests, StoreError."""
         found: Document = await self._guarded(self._account(api_key), "", address)
         return found
+
+    async def member(self, account_id: str, credentials: str, address: str) -> tuple[Document, Document | None]:
+        """The account with this id and, unless `credentials` are its API key, the user whose hash they are.
+
+        Raises InvalidCredentials, TooManyRequests, StoreError.
+        """
+        found: tuple[Document, Document | None] = await self._guarded(
+            self._member(account_id, credentials.lower()), account_id[:64], address
+        )
+        return found
+
+    async def of_address(self, address: str) -> tuple[Document, Document | None]:
+        """The one account that names this address as its own, and the user where it names one.
+
+        Raises InvalidCredentials, TooManyRequests, StoreError.
+        """
+        found: tuple[Document, Document | None] = await self._guarded(self._of_address(address), "", address)
+        return found
+
+    async def by_reset_id(self, reset_id: str, now: float, address: str) -> tuple[Document, Document]:
+        """The account and user of a reset id, which is worth nothing from now on; raises as `user`."""
+        found: tuple[Document, Document] = await self._guarded(redeemed(self._store, reset_id, now), "", address)
+        return found
+
+    def may_recover(self, username: str, account: str, address: str) -> None:
+        """Count a request for a reset link. Raises TooManyRequests."""
+        for key in (("address", address), ("user", account, username)):
+            wait = self._recoveries.take(key)
+            if wait > 0.0:
+                self._counters.logins_throttled += 1
+                raise TooManyRequests(wait)
+
+    def counted(self, method: str) -> None:
+        """Somebody has logged in by this method."""
+        self._counters.logins[method] += 1
+
+    async def named(self, login: UserLogin) -> list[str]:
+        """The ids of the accounts that the login may mean. Raises StoreError."""
+        return await self._accounts(login)
 
     async def _guarded(self, looking: Any, account: str, address: str) -> Any:
         try:
@@ -93,7 +141,7 @@ class Logins:
 
     async def _user(self, login: UserLogin) -> tuple[Document, Document]:
         credentials = login.credentials.lower()
-        if _HASH.fullmatch(credentials):
+        if _HASH[login.method].fullmatch(credentials):
             for account_id in await self._accounts(login):
                 found = await self._user_of(account_id, login.method, credentials)
                 if found is not None:
@@ -104,12 +152,61 @@ class Logins:
         account = await load_account(self._store, account_id)
         if account is None:
             return None
+        user = await self._sealed(account_id, method, credentials)
+        if user is None:
+            user = await self._imported(account_id, method, credentials)
+        if user is None:
+            return None
+        return account, await self._credentials.renewed(user, account_db(account_id), method, credentials)
+
+    async def _sealed(self, account_id: str, method: str, credentials: str) -> Document | None:
+        for key in await self._credentials.keys(method, credentials):
+            user = await self._hit(account_id, VIEW, key)
+            if user is not None and await self._credentials.verified(user, method, credentials):
+                return user
+        return None
+
+    async def _imported(self, account_id: str, method: str, credentials: str) -> Document | None:
+        user = await self._hit(account_id, _IMPORTED[method], credentials)
+        return user if user is not None and is_imported(user, method, credentials) else None
+
+    async def _hit(self, account_id: str, view: str, key: str) -> Document | None:
         try:
-            rows = (await self._store.view(account_db(account_id), _VIEWS[method], key=credentials, limit=1)).rows
+            rows = (await self._store.view(account_db(account_id), view, key=key, limit=1)).rows
         except NotFound:
             return None
-        user = await load_user(self._store, account_id, str(rows[0].id)) if rows else None
-        return (account, user) if user is not None else None
+        return await load_user(self._store, account_id, str(rows[0].id)) if rows else None
+
+    async def _member(self, account_id: str, credentials: str) -> tuple[Document, Document | None]:
+        account = await load_account(self._store, account_id)
+        if account is None:
+            raise InvalidCredentials
+        key = account.get("pvt_api_key")
+        if isinstance(key, str) and key and hmac.compare_digest(key.lower().encode(), credentials.encode()):
+            return account, None
+        method = next((method for method, form in _HASH.items() if form.fullmatch(credentials)), None)
+        found = await self._user_of(account_id, method, credentials) if method is not None else None
+        if found is None:
+            raise InvalidCredentials
+        return found
+
+    async def _of_address(self, address: str) -> tuple[Document, Document | None]:
+        try:
+            rows = (await self._store.view("accounts", "accounts/listing_by_ip", key=address, limit=2)).rows
+        except NotFound:
+            raise InvalidCredentials from None
+        # Of two accounts that claim one address neither is believed.
+        account = await load_account(self._store, str(rows[0].value["account_id"])) if len(rows) == 1 else None
+        # The copy in `accounts` may be older than the account itself.
+        if account is None or address not in own_addresses(account):
+            raise InvalidCredentials
+        owner = rows[0].value.get("owner_id")
+        if owner is None:
+            return account, None
+        user = await load_user(self._store, str(account["_id"]), str(owner))
+        if user is None:
+            raise InvalidCredentials
+        return account, user
 
     async def _account(self, api_key: str) -> Document:
         try:

@@ -1,6 +1,7 @@
 """How a resource is declared: a schema, a kind of document, a listing, and what is particular about it.
 
     MENUS = Resource("menus", id_name="menu_id", type="menu")
+    RATES = Resource("rates", id_name="rate_id", type="rate", database="ratedeck")
 
 `documents.py` serves it.
 """
@@ -23,6 +24,9 @@ Check = Callable[["Context", Document, "Document | None"], Awaitable[list[Valida
 Prepare = Callable[["Context", Document, "Document | None"], list[ValidationError]]
 """Turns the data of a request into what is stored, in place: fills in, hashes, sets private fields."""
 
+Finish = Callable[["Context", Document, "Document | None"], Awaitable[Document]]
+"""The document as it is stored, made of one that nothing is wrong with: for what costs too much before that."""
+
 Changed = Callable[["Context", Document], Awaitable[None]]
 """What follows from a stored change. When it fails the client is told so, and making the change again mends it."""
 
@@ -36,16 +40,24 @@ def _nothing(context: Context, doc: Document, stored: Document | None) -> list[V
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource whose documents lie in an account's database."""
+    """A resource whose documents lie in an account's database, or in one of the whole system."""
 
     name: str
-    """In URLs; the listing is the view `{name}/crossbar_listing`, the schema has this name."""
+    """In URLs; the listing is the view `{name}/crossbar_listing`, the schema has this name unless told otherwise."""
     id_name: str
     """Of the parameter in URLs."""
     type: str
     """The documents' pvt_type."""
+    schema: str = ""
+    listed_by: str = ""
+    database: str | None = None
+    """The system's database where they lie, which is the master account's to change; None: the account's own."""
+    parent: Resource | None = None
+    """Whose documents these belong to; they name it in `parent_field`, by which `listed_by` finds them."""
+    parent_field: str = ""
     prepare: Prepare = _nothing
     checks: tuple[Check, ...] = ()
+    finish: Finish | None = None
     changed: Changed | None = None
     facts: Facts | None = None
     everywhere: bool = False
@@ -58,4 +70,9 @@ class Resource:
     @property
     def view(self) -> str:
         """The view of its list."""
-        return f"{self.name}/crossbar_listing"
+        return self.listed_by or f"{self.name}/crossbar_listing"
+
+    @property
+    def schema_name(self) -> str:
+        """The schema of its documents."""
+        return self.schema or self.name

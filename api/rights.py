@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from mirliton.actors.store import Document, Store
 from mirliton.api.errors import BadIdentifier, Forbidden
-from mirliton.api.identity import Identity, load_account, master_account_id
+from mirliton.api.identity import Identity, load_account, master_account_id, tree_of
 from mirliton.api.routing import Route
 
 
@@ -36,6 +36,10 @@ async def authorise(
             raise Forbidden
         return None
     account_id = parameters["account_id"]
+    reserved = route.reserved.get(method)
+    masters = reserved == "master" or (reserved == "above" and account_id == identity.account_id)
+    if masters and not (identity.is_admin and await is_master(identity, store)):
+        raise Forbidden
     if account_id == identity.account_id:
         if not identity.is_admin:
             _plain_user(route, method, parameters, identity)
@@ -55,12 +59,6 @@ async def authorise(
 async def is_master(identity: Identity, store: Store) -> bool:
     """Whether the token is one of the master account."""
     return identity.account_id == await master_account_id(store)
-
-
-def tree_of(account: Document) -> list[str]:
-    """The ids of an account's ancestors, the oldest first."""
-    tree = account.get("pvt_tree")
-    return [ancestor for ancestor in tree if isinstance(ancestor, str)] if isinstance(tree, list) else []
 
 
 def owns(identity: Identity, doc: Document) -> bool:

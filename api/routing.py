@@ -15,6 +15,7 @@ from mirliton.api.errors import UnknownUrl
 
 if TYPE_CHECKING:
     from mirliton.api.context import Context
+    from mirliton.api.resource import Resource
 
 Handler = Callable[["Context"], Awaitable[Any]]
 
@@ -23,6 +24,9 @@ Scope = Literal["public", "token", "account", "master"]
 
 PlainUser = Literal["any", "own"]
 """What a user who is no administrator may do: anything of this method, or only with what belongs to them."""
+
+Reserved = Literal["above", "master"]
+"""Who alone may do it to the account in the URL: those above it (and the master account to itself), or the master."""
 
 MAX_SEGMENTS: Final = 12
 MAX_SEGMENT: Final = 1024
@@ -43,6 +47,12 @@ class Route:
     scope: Scope = "account"
     plain: Mapping[str, PlainUser] = field(default_factory=dict)
     raw: frozenset[str] = frozenset()
+    reserved: Mapping[str, Reserved] = field(default_factory=dict)
+    """Methods that not everybody with power over the account may use."""
+    documents: Resource | None = None
+    """The declared resource whose documents it serves, for the description of the API."""
+    cost: int = 1
+    """Tokens of the client's bucket (`buckets.py`)."""
 
     @property
     def allowed(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The HTTP server, a process. Requests run beside it, so that a slow one holds nobody up.
 
-It keeps nothing that must survive: a restart forgets wrong logins that were counted, and cuts the requests under way
-after a moment. Every answer is given from the store and from the processes asked.
+It keeps nothing that must survive: a restart forgets wrong logins that were counted and what clients have spent, and
+cuts the requests under way after a moment. Every answer is given from the store and from the processes asked.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ from aiohttp import web
 
 from mirliton.actors.store import Store
 from mirliton.actors.store.client import StoreClient
+from mirliton.api.addresses import networks
+from mirliton.api.authentication import Authentication
+from mirliton.api.buckets import Buckets
 from mirliton.api.context import Services
 from mirliton.api.counters import counters_of
+from mirliton.api.credentials import Credentials
 from mirliton.api.dispatch import Dispatcher
 from mirliton.api.listening import Listener, Where
 from mirliton.api.logins import Logins
@@ -37,13 +41,20 @@ class ApiServer(GenServer):
         self.trap_exit(True)
         node = self.node
         opened: Store = store if store is not None else StoreClient(node)
+        tokens = Tokens(opened, settings.token_lifetime, node.clock.time)
+        credentials = Credentials(opened, settings.login_secret, node.clock.time)
+        logins = Logins(opened, node.clock.now, counters_of(node), credentials)
         services = Services(
             node,
             opened,
             settings,
             roots,
-            Tokens(opened, settings.token_lifetime, node.clock.time),
-            Logins(opened, node.clock.now, counters_of(node)),
+            tokens,
+            logins,
+            credentials,
+            Authentication(opened, tokens, logins, node.clock.time),
+            Buckets(settings.bucket_tokens, settings.bucket_fill, node.clock.now, counters_of(node)),
+            networks(settings.trusted_proxies),
         )
         dispatcher = Dispatcher(services, Router(all_routes()))
         app = web.Application(client_max_size=settings.max_body)

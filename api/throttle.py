@@ -26,15 +26,19 @@ class Throttle:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, key: Hashable) -> float:
-        """Take one attempt; 0.0 when there was one, else the seconds until there is."""
+    def take(self, key: Hashable, cost: float = 1.0) -> float:
+        """Take one attempt, or `cost` of them; 0.0 when they were there, else the seconds until they are."""
         now = self._clock()
         tokens = self._tokens(key, now)
-        if tokens < 1.0:
+        if tokens < cost:
             self._keep(key, tokens, now)
-            return (1.0 - tokens) * self._refill
-        self._keep(key, tokens - 1.0, now)
+            return (cost - tokens) * self._refill
+        self._keep(key, tokens - cost, now)
         return 0.0
+
+    def left(self, key: Hashable) -> float:
+        """How many attempts there are now."""
+        return self._tokens(key, self._clock())
 
     def give_back(self, key: Hashable) -> None:
         """The attempt was a good one and does not count."""

@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from mirliton.actors.store.documents import stamp
 from mirliton.actors.store.names import account_db
+from mirliton.api import audit
 from mirliton.api.context import Answer, Context
 from mirliton.api.filters import filters_of
-from mirliton.api.identity import load_account
+from mirliton.api.identity import load_account, tree_of
 from mirliton.api.paging import Listing, page, wanted
 from mirliton.api.resources.accounts import ACCOUNTS, ACCOUNTS_DB, DOCUMENTS
-from mirliton.api.rights import is_master, tree_of
+from mirliton.api.rights import is_master
 from mirliton.api.routing import Route
 
 
@@ -69,10 +70,10 @@ async def _new_api_key(context: Context) -> Answer:
             account_id=context.account_id,
             now=services.now(),
         )
+        await audit.note(context, "api_key_changed", account=context.account_id)
         doc["_rev"] = await context.store.put(account_db(context.account_id), doc)
         assert ACCOUNTS.changed is not None
         await ACCOUNTS.changed(context, doc)
-    context.log.info("api_key_changed", changed=context.account_id)
     return Answer({"api_key": doc["pvt_api_key"]}, 201)
 
 

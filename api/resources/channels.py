@@ -49,17 +49,17 @@ async def _list_all(context: Context) -> Answer:
 
 
 async def _list(context: Context) -> Answer:
-    return _listed(context, await _of_account(context))
+    return _listed(context, await channels_of(context))
 
 
 async def _list_of_user(context: Context) -> Answer:
     owner = parameter(context, "user_id")
-    return _listed(context, [row for row in await _of_account(context) if row.get("owner_id") == owner])
+    return _listed(context, [row for row in await channels_of(context) if row.get("owner_id") == owner])
 
 
 async def _list_of_device(context: Context) -> Answer:
     device = parameter(context, "device_id")
-    return _listed(context, [row for row in await _of_account(context) if row.get("authorizing_id") == device])
+    return _listed(context, [row for row in await channels_of(context) if row.get("authorizing_id") == device])
 
 
 async def _read(context: Context) -> Answer:
@@ -99,7 +99,8 @@ async def _give(context: Context, row: dict[str, Any], command: Any, command_id:
     )
 
 
-async def _of_account(context: Context) -> list[dict[str, Any]]:
+async def channels_of(context: Context) -> list[dict[str, Any]]:
+    """The legs of the account in the URL. Raises CallError, Unavailable."""
     answer = await context.services.call(CHANNELS, QueryAccountChannelsReq(account_id=context.account_id))
     if not isinstance(answer, QueryAccountChannelsResp):
         raise Unavailable("the channel table does not answer", "service_unavailable")
@@ -108,7 +109,7 @@ async def _of_account(context: Context) -> list[dict[str, Any]]:
 
 async def _one(context: Context) -> dict[str, Any]:
     wanted = parameter(context, "uuid")
-    for row in await _of_account(context):
+    for row in await channels_of(context):
         if row["uuid"] == wanted:
             context.must_own(row)
             return row

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mirliton.actors.kapi.registration import RegQuery, RegQueryResp
+from mirliton.actors.kapi.registration import RegFlush, RegQuery, RegQueryResp
 from mirliton.actors.store import Document
+from mirliton.actors.store.documents import is_deleted
 from mirliton.actors.store.names import account_db
 from mirliton.api.context import Answer, Context
 from mirliton.api.documents import Documents
@@ -57,10 +58,39 @@ async def _status(context: Context) -> Answer:
     return Answer([{"device_id": row.id, "registered": True} for row in rows])
 
 
+async def _leave_its_old_name(context: Context, doc: Document, stored: Document | None) -> Document:
+    """What proxies know of a username goes when the device takes another."""
+    before, after = _username(stored or {}), _username(doc)
+    if before is not None and before != after:
+        _flush(context, before, cache_only=False)
+    return doc
+
+
+async def _changed(context: Context, doc: Document) -> None:
+    """Proxies ask for the password again; one that may not register any more is thrown out."""
+    username = _username(doc)
+    if username is not None:
+        _flush(context, username, cache_only=doc.get("enabled") is not False and not is_deleted(doc))
+
+
+def _username(doc: Document) -> str | None:
+    sip = doc.get("sip")
+    username = sip.get("username") if isinstance(sip, dict) else None
+    return username.lower() if isinstance(username, str) and username else None
+
+
+def _flush(context: Context, username: str, *, cache_only: bool) -> None:
+    realm = (context.account or {}).get("realm")
+    if isinstance(realm, str) and realm:
+        context.services.node.cast(REGISTRAR, RegFlush(realm.lower(), username, cache_only=cache_only or None))
+
+
 DEVICES: Final = Resource(
     "devices",
     id_name="device_id",
     type="device",
+    finish=_leave_its_old_name,
+    changed=_changed,
     checks=(_credentials_are_free, _realm_is_not_anothers),
     owned=True,
     plain_fields=frozenset({"call_forward", "do_not_disturb", "music_on_hold", "name", "ringtones", "timezone"}),

@@ -13,8 +13,7 @@ from mirliton.actors.store.documents import is_deleted, replace_public, stamp
 from mirliton.actors.store.names import account_db
 from mirliton.api.context import Answer, Context
 from mirliton.api.documents import check_precondition, required_object, shown
-from mirliton.api.errors import Forbidden, InvalidData
-from mirliton.api.rights import is_master
+from mirliton.api.errors import InvalidData
 from mirliton.api.routing import Route
 
 LIMITS: Final = "limits"
@@ -29,8 +28,6 @@ async def _read(context: Context) -> Answer:
 
 async def _replace(context: Context) -> Answer:
     given = required_object(context)
-    if context.who.account_id == context.account_id and not await is_master(context.who, context.store):
-        raise Forbidden("an account does not set its own limits")
     conformed = await context.conform("limits", {key: given[key] for key in given if key != "id"})
     if not conformed.ok:
         raise InvalidData(conformed.errors)
@@ -68,5 +65,11 @@ def reload_limits(context: Context, account_id: str) -> None:
 
 
 ROUTES: Final = (
-    Route("accounts/{account_id}/limits", "limits", {"GET": _read, "POST": _replace}, plain={"GET": "any"}),
+    Route(
+        "accounts/{account_id}/limits",
+        "limits",
+        {"GET": _read, "POST": _replace},
+        plain={"GET": "any"},
+        reserved={"POST": "above"},
+    ),
 )

@@ -1,11 +1,17 @@
-"""`token_auth` and `auth/tokeninfo`: what the request's own token is good for. Kazoo: cb_token_auth, cb_auth."""
+"""`token_auth` and `auth/tokeninfo`: what a request's own token is good for. Kazoo: cb_token_auth, cb_auth.
+
+GET token_auth       whose it is      GET auth/tokeninfo   its claims
+DELETE token_auth    take it back: from now on no node accepts it
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 from mirliton.api.context import Answer, Context
+from mirliton.api.errors import InvalidData
 from mirliton.api.resources.user_auth import facts
+from mirliton.api.revocations import revoke
 from mirliton.api.routing import Route
 
 
@@ -19,7 +25,16 @@ async def _claims(context: Context) -> Answer:
     return Answer({name: value for name, value in context.who.claims.items() if name in shown})
 
 
+async def _revoke(context: Context) -> Answer:
+    who = context.who
+    if who.token is None:
+        raise InvalidData.of("auth_token", "required", "a token is required; Basic shows none", value="auth_token")
+    await revoke(context.store, who.claims, context.services.now())
+    context.log.info("token_revoked", owner_id=who.owner_id)
+    return Answer({})
+
+
 ROUTES: Final = (
-    Route("token_auth", "token_auth", {"GET": _token}, "token"),
+    Route("token_auth", "token_auth", {"GET": _token, "DELETE": _revoke}, "token"),
     Route("auth/tokeninfo", "auth", {"GET": _claims}, "token"),
 )

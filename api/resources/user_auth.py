@@ -9,15 +9,17 @@ The username is hashed in small letters. Anyone may PUT; wrong answers are slow,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from mirliton.actors.store import Document
+from mirliton.api.buckets import LOGIN_COST
 from mirliton.api.context import Answer, Context
 from mirliton.api.documents import required_object
 from mirliton.api.errors import BadIdentifier, Forbidden, InvalidCredentials, InvalidData, Locked
-from mirliton.api.identity import USER_AUTH, Identity, identify, is_disabled, load_account
+from mirliton.api.identity import USER_AUTH, Identity, identify, is_shut, load_account, tree_of
 from mirliton.api.logins import UserLogin
-from mirliton.api.rights import is_master, tree_of
+from mirliton.api.rights import is_master
 from mirliton.api.routing import Route
 from mirliton.api.tokens import user_secret
 
@@ -29,16 +31,22 @@ async def _login(context: Context) -> Answer:
     if not conformed.ok:
         raise InvalidData(conformed.errors)
     given = conformed.document
-    named = {key: given[key] for key in ("account_name", "account_realm", "phone_number") if key in given}
-    if not named:
-        raise InvalidData.of("account_name", "required", "is required", value="account_name")
-    login = UserLogin(given["credentials"], given["method"], **named)
-    account, user = await context.services.logins.user(login, context.request.remote or "")
-    if is_disabled(account):
+    login = UserLogin(given["credentials"], given["method"], **accounts_named(given))
+    account, user = await context.services.logins.user(login, context.address)
+    if await is_shut(context.store, account):
         raise Locked
+    context.services.logins.counted(USER_AUTH)
     token = await context.services.tokens.make(USER_AUTH, account["_id"], user["_id"], user_secret(user))
     context.log.info("logged_in", account_id=account["_id"], owner_id=user["_id"], method=USER_AUTH)
     return Answer(facts(account, user), 201, auth_token=token)
+
+
+def accounts_named(given: Mapping[str, Any]) -> dict[str, str]:
+    """How the account was named. Raises InvalidData where it was not."""
+    named = {key: given[key] for key in ("account_name", "account_realm", "phone_number") if key in given}
+    if not named:
+        raise InvalidData.of("account_name", "required", "is required", value="account_name")
+    return named
 
 
 async def _whose(context: Context) -> Answer:
@@ -81,6 +89,6 @@ def facts(account: Document, user: Document | None) -> dict[str, Any]:
 
 
 ROUTES: Final = (
-    Route("user_auth", "user_auth", {"PUT": _login}, "public"),
+    Route("user_auth", "user_auth", {"PUT": _login}, "public", cost=LOGIN_COST),
     Route("user_auth/{auth_token}", "user_auth", {"GET": _whose}, "token"),
 )

@@ -1,8 +1,8 @@
 """`users`: people, and how they log in. Kazoo: cb_users.
 
-A password is never stored: it becomes the two hashes by which user_auth finds its user. A username is kept in small
-letters and is there once in an account; who gives none gets one made up. Changing the username needs the password,
-because the hashes hold both.
+A password is never stored, only what it takes to recognise it (`credentials.py`). A username is kept in small letters
+and is there once in an account; who gives none gets one made up. Changing the username needs the password, because what
+is kept was made of both.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import secrets
 from typing import Final
 
 from mirliton.actors.store import Document
-from mirliton.actors.store.documents import password_hashes
 from mirliton.actors.store.names import account_db
 from mirliton.api.context import Context
+from mirliton.api.credentials import has_password, without_password
 from mirliton.api.documents import Documents
 from mirliton.api.resource import Resource
 from mirliton.api.unique import not_unique, taken_by
@@ -21,30 +21,38 @@ from mirliton.config import ValidationError
 
 MAX_PASSWORD: Final = 256
 
-_HASHES: Final = ("pvt_md5_auth", "pvt_sha1_auth")
 
-
-def _hash_password(context: Context, doc: Document, stored: Document | None) -> list[ValidationError]:
-    password = doc.pop("password", None)
+def _prepare(context: Context, doc: Document, stored: Document | None) -> list[ValidationError]:
     if "username" not in doc and stored is None:
         doc["username"] = f"user_{secrets.token_hex(8)}"
     username = doc.get("username")
     if not isinstance(username, str):
         return []
     doc["username"] = username = username.lower()
+    password = doc.get("password")
     if not isinstance(password, str):
         return _needs_password(username, stored)
     if not 0 < len(password) <= MAX_PASSWORD:
         rule, target = ("minLength", 1) if not password else ("maxLength", MAX_PASSWORD)
         message = f"must have 1 to {MAX_PASSWORD} characters"
         return [ValidationError(("password",), rule, message, {"target": target})]
-    doc.update(password_hashes(username, password))
     return []
 
 
+async def _seal_password(context: Context, doc: Document, stored: Document | None) -> Document:
+    """Nothing of the password itself is stored."""
+    kept = {name: value for name, value in doc.items() if name != "password"}
+    password, username = doc.get("password"), doc.get("username")
+    if not isinstance(password, str) or not isinstance(username, str):
+        return kept
+    if stored is not None:
+        context.log.info("password_changed", owner_id=stored["_id"])
+    return {**without_password(kept), **await context.services.credentials.of_password(username, password)}
+
+
 def _needs_password(username: str, stored: Document | None) -> list[ValidationError]:
-    """The hashes are of the old name, and only the password makes new ones."""
-    if stored is None or not any(field in stored for field in _HASHES) or stored.get("username") == username:
+    """What is kept is of the old name, and only the password makes new."""
+    if stored is None or not has_password(stored) or stored.get("username") == username:
         return []
     message = "is required to change the username"
     return [ValidationError(("password",), "required", message, {"value": "password"})]
@@ -63,8 +71,9 @@ USERS: Final = Resource(
     "users",
     id_name="user_id",
     type="user",
-    prepare=_hash_password,
+    prepare=_prepare,
     checks=(_username_is_free,),
+    finish=_seal_password,
     plain_fields=frozenset(
         {
             "call_forward",

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from mirliton.actors.presence import MAILBOX_NEWS, MailboxChanged
 from mirliton.actors.store import (
     Document,
     DocumentNotFound,
@@ -164,7 +165,11 @@ async def _moved(context: Context, box_id: str, id: str, folder: str) -> Documen
         return soft_deleted(moved, now=now) if folder == "deleted" else moved
 
     months = Months(context.store, context.account_id, clock=context.services.now)
-    return await update(context.store, months.db_of(id), id, change)
+    doc = await update(context.store, months.db_of(id), id, change)
+    node = context.services.node
+    for watcher in node.groups.members(MAILBOX_NEWS):
+        node.send(watcher, MailboxChanged(context.account_id, box_id))
+    return doc
 
 
 def _must_be_of(doc: Document, box_id: str) -> None:

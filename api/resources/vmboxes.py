@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import Final
 
 from mirliton.actors.store import Document
 from mirliton.actors.store.names import account_db
-from mirliton.api.context import Answer, Context
+from mirliton.api.context import Answer, Context, Page, Raw, parameter
 from mirliton.api.documents import Documents
 from mirliton.api.resource import Resource
+from mirliton.api.tables import listed
 from mirliton.api.unique import not_unique, taken_by
 from mirliton.config import ValidationError
 
@@ -50,25 +50,25 @@ VMBOXES: Final = Resource(
 )
 
 
-async def _with_counts(context: Context, answer: Answer) -> Answer:
+async def _with_counts(context: Context, rows: list[Document], place: Page) -> Answer | Raw:
     """Each box of a list with how many messages lie in it: they are in the month databases, not in the box."""
     counts: Counter[str] = Counter()
-    if answer.data:
+    if rows:
         for month in await context.store.databases(f"{account_db(context.account_id)}-"):
-            rows = (await context.store.view(month, "mailbox_messages/count_per_box_folder", group_level=2)).rows
-            for row in rows:
+            found = (await context.store.view(month, "mailbox_messages/count_per_box_folder", group_level=2)).rows
+            for row in found:
                 # A message without a folder is none yet: its recording has not come.
                 if len(row.key) > 1 and row.key[1]:
                     counts[str(row.key[0])] += int(row.value)
-    return replace(answer, data=[{**row, "messages": counts[row["id"]]} for row in answer.data])
+    return listed(context, [{**row, "messages": counts[row["id"]]} for row in rows], place, VMBOXES.name)
 
 
-async def _list(context: Context) -> Answer:
-    return await _with_counts(context, await DOCUMENTS.listing(context))
+async def _list(context: Context) -> Answer | Raw:
+    return await _with_counts(context, *await DOCUMENTS.rows(context))
 
 
-async def _list_of_user(context: Context) -> Answer:
-    return await _with_counts(context, await DOCUMENTS.listing_of_user(context))
+async def _list_of_user(context: Context) -> Answer | Raw:
+    return await _with_counts(context, *await DOCUMENTS.rows(context, parameter(context, "user_id")))
 
 
 DOCUMENTS: Final = Documents(VMBOXES)

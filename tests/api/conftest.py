@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+from argon2 import PasswordHasher
 
 from mirliton.actors.store import Month, Months, SqliteStore, opened
 from mirliton.actors.store.documents import gregorian, password_hashes, stamp
 from mirliton.actors.store.names import account_db, month_id, new_id
-from mirliton.api import logins
+from mirliton.api import credentials, logins
 from mirliton.api.listening import Where
 from mirliton.api.server import API, ApiServer
 from mirliton.config import ApiSettings
@@ -182,8 +183,9 @@ class World:
 
 @pytest.fixture
 async def empty_world(tmp_path, monkeypatch) -> AsyncIterator[World]:
-    """A world whose server is not started yet. Wrong logins are answered sooner than in life."""
+    """A world whose server is not started yet. Wrong logins are answered sooner than in life; passwords cost less."""
     monkeypatch.setattr(logins, "FAILURE_TIME", 0.02)
+    monkeypatch.setattr(credentials, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     async with (
         opened(SqliteStore(tmp_path / "store.db")) as store,
         Node("test@localhost", strict=True) as node,

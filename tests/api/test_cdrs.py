@@ -7,7 +7,7 @@ import time
 import pytest
 
 from mirliton.actors.store.documents import gregorian
-from mirliton.api.resources.cdrs import MAXIMUM_RANGE
+from mirliton.api.time_range import MAXIMUM_RANGE
 
 NOW = time.time()
 DAY = 86400.0

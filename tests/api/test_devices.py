@@ -2,7 +2,7 @@
 
 import pytest
 
-from mirliton.actors.kapi.registration import RegQuery, RegQueryResp
+from mirliton.actors.kapi.registration import RegFlush, RegQuery, RegQueryResp
 from mirliton.ecallmgr.registrations import REGISTRAR
 from mirliton.runtime.testing import Probe
 
@@ -85,3 +85,24 @@ async def test_status_tells_which_are_registered(world, acme):
     reply = await world.get(f"/accounts/{account_id}/devices/status", token)
     assert reply.data == [{"device_id": device, "registered": True}]
     assert registrar.messages == [RegQuery(realm="acme.example.com")]
+
+
+async def test_proxies_forget_what_they_know_of_a_device_that_changes(world, acme):
+    probe = await Probe.start(world.node, name=REGISTRAR)
+
+    def told():
+        found, probe.messages[:] = list(probe.messages), []
+        return found
+
+    realm = "acme.example.com"
+    device = (await made(world, acme, **sip("Phone1"))).data["id"]
+    assert told() == [RegFlush(realm, "phone1", cache_only=True)]
+    path = f"/accounts/{acme[0]}/devices/{device}"
+    await world.patch(path, {"name": "other"}, acme[1])
+    assert told() == [RegFlush(realm, "phone1", cache_only=True)]
+    await world.patch(path, sip("phone2"), acme[1])
+    assert told() == [RegFlush(realm, "phone1"), RegFlush(realm, "phone2", cache_only=True)]
+    await world.patch(path, {"enabled": False}, acme[1])
+    assert told() == [RegFlush(realm, "phone2")]
+    await world.delete(path, acme[1])
+    assert told() == [RegFlush(realm, "phone2")]

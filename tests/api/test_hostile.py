@@ -81,6 +81,14 @@ async def test_other_media_types_are_refused(world, acme, kind):
     assert (reply.status, reply.body["message"]) == (415, "unsupported_media_type")
 
 
+async def test_kazoos_curl_lines_work_as_they_stand(world, acme):
+    # `curl -d` names this type unless it is told another, which most of Kazoo's examples do not.
+    reply = await send(world, acme, b'{"data": {"name": "x"}}', **{"Content-Type": "application/x-www-form-urlencoded"})
+    assert reply.status == 201
+    reply = await send(world, acme, b"data=x", **{"Content-Type": "application/x-www-form-urlencoded"})
+    assert (reply.status, reply.body["message"]) == (400, "parse_error")
+
+
 async def test_a_body_beyond_the_limit_is_413(empty_world):
     world = empty_world
     await world.start(ApiSettings(port=0, max_body=100_000))

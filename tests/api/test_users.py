@@ -25,8 +25,10 @@ async def test_a_password_becomes_hashes_and_is_gone(world, acme):
     assert "password" not in reply.data
     assert reply.data["username"] == "ada"
     doc = await world.store.get(account_db(account_id), reply.data["id"])
-    assert doc.items() >= password_hashes("ada", "Lovelace").items()
-    assert "password" not in doc
+    assert set(doc["pvt_credentials"]) == {"md5", "sha"}
+    assert all(sealed["hash"].startswith("$argon2id$") for sealed in doc["pvt_credentials"].values())
+    assert not {"password", "pvt_md5_auth", "pvt_sha1_auth"} & set(doc)
+    assert not any(digest in str(doc) for digest in password_hashes("ada", "Lovelace").values())
     assert b"Lovelace" not in reply.raw
     assert await world.login(account_id, "ada", "Lovelace")
 

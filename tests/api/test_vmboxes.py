@@ -4,7 +4,9 @@ import time
 
 import pytest
 
+from mirliton.actors.presence import MAILBOX_NEWS, MailboxChanged
 from mirliton.actors.store.documents import gregorian
+from mirliton.runtime.testing import Probe
 
 NOW = time.time()
 DAY = 86400.0
@@ -156,3 +158,13 @@ async def test_a_plain_user_hears_their_own_messages_and_no_others(world, acme):
     ):
         assert reply.status == 403
     assert (await world.get(path(acme, mine, secret), token)).status == 404
+
+
+async def test_whoever_lights_lamps_hears_of_a_message_that_moves(world, acme, box):
+    account_id, token = acme
+    id = await world.message(account_id, box, at=NOW)
+    lamps = await Probe.start(world.node)
+    world.node.groups.join(MAILBOX_NEWS, lamps.pid)
+    await world.post(path(acme, box, id), {"folder": "saved"}, token)
+    await world.delete(path(acme, box, id), token)
+    assert lamps.messages == [MailboxChanged(account_id, box)] * 2
