@@ -17,6 +17,7 @@ or waits for the same one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Final, Literal
 
@@ -30,6 +31,11 @@ DONE_VARIABLE: Final = "mirliton_done"
 """The channel variable that names the command that was carried out last: set on the switch behind each command."""
 HOLD_VARIABLE: Final = "mirliton_hold"
 """The channel variable that says that music plays which only the next command stops."""
+
+
+LOOPED_ACCOUNT: Final = "Loopback-Account-ID"
+"""The Custom-Channel-Var of a leg of the switch's own (loopback) by which a call goes on: the account whose call it is
+already. Its far end comes in as a call, which has to be decided about, and is not counted twice."""
 
 
 def switch_name(switch: str) -> Name:
@@ -63,6 +69,8 @@ CHANNELS: Final = Name("service", "channels")
 CALLS: Final = Name("supervisor", "calls")
 ROUTER: Final = Name("service", "callflow")
 CDR: Final = Name("service", "cdr")
+SWITCH_NEWS: Final = "switch news"
+"""The group of those who are told of each SwitchUp and SwitchDown, besides the table."""
 
 
 @message("leg.event")
@@ -111,9 +119,16 @@ class LegOwned:
 
 @message("leg.admitted")
 class LegAdmitted:
-    """The leg's account counts it against its limits."""
+    """Its account counts this call against its limits; `billing`: who pays for its legs by carriers, by direction
+    (None: there is no such leg any more)."""
 
     call_id: str
+    billing: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@message("legs.audit")
+class AuditNow:
+    """Compare the channel table with every switch now; it does so at intervals, too."""
 
 
 @message("leg.lost")
@@ -307,9 +322,10 @@ class Recheck:
 
 @message("legs.watch")
 class WatchLegs:
-    """Cast to the channel table: send every LegEvent and LegParked to `watcher` until it ends."""
+    """Cast to the channel table: send every LegEvent and LegParked to `watcher` until it ends, or no more (`on`)."""
 
     watcher: Address
+    on: bool = True
 
 
 @message("cdr.stored")

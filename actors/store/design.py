@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mirliton.actors.store import design_account, design_accounts, design_month
+from mirliton.actors.store import design_account, design_accounts, design_entities, design_listings, design_month
 from mirliton.actors.store.expressions import Field, Joined, members
 from mirliton.actors.store.views import Emit, View
 
@@ -31,7 +31,9 @@ MAINTENANCE = (
 VIEWS: tuple[View, ...] = (
     *design_accounts.VIEWS,
     *design_account.VIEWS,
+    *design_listings.VIEWS,
     *design_month.VIEWS,
+    *design_entities.VIEWS,
     *MAINTENANCE,
 )
 """Everything declared for Kazoo's databases; what a store is given by default."""

@@ -147,6 +147,19 @@ ATTRIBUTES = (
         Emit(where=(HOTDESKED,), each=Field("hotdesk.users"), key=ID, value=Each()),
         Emit(where=(Not(HOTDESKED), Field("owner_id")), key=ID, value=Field("owner_id")),
     ),
+    _view("attributes/groups", Emit(types=("group",), each=Field("endpoints"), key=Each(), value=ID)),
+    _view(
+        "attributes/caller_ids",
+        *(
+            Emit(
+                types=("user", "device"),
+                where=(Field(f"caller_id.{kind}.number"),),
+                key=Array((Const(kind), Field(f"caller_id.{kind}.number"))),
+                value=ID,
+            )
+            for kind in ("internal", "external", "emergency")
+        ),
+    ),
     _view("attributes/mailbox_number", Emit(types=("vmbox",), key=Field("mailbox"))),
 )
 
@@ -207,6 +220,18 @@ USERS = (
     _login("users/creds_by_md5", "pvt_md5_auth"),
     _view("users/list_by_hotdesk_id", Emit(types=("user",), where=(Field("hotdesk.id"),), key=Field("hotdesk.id"))),
     _login("users/creds_by_sha", "pvt_sha1_auth"),
+    # Ours: what the API puts in the place of the two hashes (mirliton.api.credentials).
+    _view(
+        "users/creds_by_key",
+        *(
+            Emit(
+                types=("user",),
+                where=(Field(f"pvt_credentials.{method}.key"), Field("enabled", default=True)),
+                key=Field(f"pvt_credentials.{method}.key"),
+            )
+            for method in ("md5", "sha")
+        ),
+    ),
 )
 
 _GROUP_FEATURES = Labels(
@@ -216,7 +241,24 @@ _GROUP_FEATURES = Labels(
 LISTINGS = (
     _view("directories/users_listing", Emit(types=("user",), each=Field("directories"), key=Each())),
     _view("parking/parked_call", Emit(types=("parked_call",), key=Field("slot.Call-ID"))),
-    _view("lists/entries", Emit(types=("list_entry",), key=Field("list_id"))),
+    _view(
+        "lists/entries",
+        Emit(
+            types=("list_entry",),
+            key=Field("list_id"),
+            value=members(
+                "capture_group_key",
+                "capture_group_length",
+                "name",
+                "number",
+                "pattern",
+                "prefix",
+                "regexp",
+                "type",
+                id=ID,
+            ),
+        ),
+    ),
     _view(
         "menus/crossbar_listing",
         Emit(types=("menu",), key=ID, value=members("name", id=ID, flags=FLAGS)),
@@ -228,6 +270,21 @@ LISTINGS = (
             key=Field("name"),
             value=members("name", "mailbox", "owner_id", id=ID, messages=Count(Field("messages")), flags=FLAGS),
         ),
+    ),
+    _view(
+        "queues/crossbar_listing",
+        Emit(types=("queue",), key=ID, value=members("name", "strategy", id=ID, flags=FLAGS)),
+    ),
+    _view("queues/agents_listing", Emit(types=("user",), each=Field("queues"), key=Each())),
+    _view(
+        "conferences/crossbar_listing",
+        Emit(types=("conference",), key=ID, value=members("name", "owner_id", id=ID, flags=FLAGS)),
+    ),
+    _view(
+        "conferences/listing_by_number",
+        Emit(types=("conference",), each=Field("conference_numbers"), key=Each(), value=Const("conference")),
+        Emit(types=("conference",), each=Field("member.numbers"), key=Each(), value=Const("member")),
+        Emit(types=("conference",), each=Field("moderator.numbers"), key=Each(), value=Const("moderator")),
     ),
     _view(
         "groups/crossbar_listing",
@@ -253,4 +310,19 @@ LISTINGS = (
     ),
 )
 
-VIEWS = (*CALLFLOWS, *DEVICES, *ATTRIBUTES, *USERS, *LISTINGS)
+RESOURCES = (
+    View(
+        "resources/listing_active_by_weight",
+        ("account", "offnet"),
+        (
+            Emit(
+                types=("resource",),
+                where=(Field("enabled", default=True),),
+                key=Field("weight_cost", default=50),
+                value=members("name", id=ID),
+            ),
+        ),
+    ),
+)
+
+VIEWS = (*RESOURCES, *CALLFLOWS, *DEVICES, *ATTRIBUTES, *USERS, *LISTINGS)

@@ -32,6 +32,12 @@ VIEWS = (
     _accounts("listing_by_realm", Lower(Field("realm")), _ACCOUNT_PLACE),
     _accounts("listing_by_name", Normalised(Field("name")), _ACCOUNT_PLACE),
     _accounts("listing_by_api", Field("pvt_api_key"), Object((("account_id", _ACCOUNT_ID),))),
+    _accounts(
+        "listing_by_ip",
+        Each("ip"),
+        Object((("owner_id", Each("owner_id")), ("account_id", _ACCOUNT_ID))),
+        each=Field("ips"),
+    ),
     _accounts("listing_by_simple_id", ID, members("name", "realm", id=_ACCOUNT_ID)),
     _accounts("listing_by_parent", _ACCOUNT_ID, Object((("id", Last(Field("pvt_tree"))), ("flags", FLAGS)))),
     _accounts("listing_by_children", Array((Last(Field("pvt_tree")), Field("name"))), _ACCOUNT_SUMMARY),

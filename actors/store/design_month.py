@@ -102,4 +102,28 @@ MAILBOX_MESSAGES = (
     ),
 )
 
-VIEWS = (*CDRS, *MAILBOX_MESSAGES)
+_SERVICE = Field("source.service")
+
+LEDGERS = (
+    _view(
+        "ledgers/listing_by_source",
+        Emit(types=("ledger",), key=Array((_SERVICE, Field("pvt_created"), ID))),
+    ),
+    # group=True gives what was credited and debited by each service.
+    _view(
+        "ledgers/total_by_source",
+        Emit(types=("ledger",), key=Array((_SERVICE, Field("pvt_ledger_type"))), value=Field("amount", 0)),
+        reduce="_sum",
+    ),
+    _view(
+        "ledgers/usage_by_source",
+        Emit(
+            types=("ledger",),
+            key=Array((_SERVICE, Field("usage.type"), Field("usage.unit"))),
+            value=Field("usage.quantity", 0),
+        ),
+        reduce="_sum",
+    ),
+)
+
+VIEWS = (*CDRS, *MAILBOX_MESSAGES, *LEDGERS)

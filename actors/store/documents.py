@@ -98,10 +98,10 @@ def is_deleted(doc: Document) -> bool:
 
 
 def password_hashes(username: str, password: str) -> Document:
-    """The fields by which a user logs in: hashes of `username:password` with the username in small letters.
+    """How a Kazoo keeps a password: hashes of `username:password` with the username in small letters.
 
-    They are what the user_auth call of Kazoo compares, so existing clients and databases keep
-    working; MD5 and SHA-1 protect nothing if the database is read by others.
+    Documents that come from one hold them until their users first log in; nothing of ours writes them, since MD5 and
+    SHA-1 protect nothing if the database is read by others.
     """
     credentials = f"{username.lower()}:{password}".encode()
     return {

@@ -24,9 +24,9 @@ from mirliton.actors.account import (
     ReloadLimits,
     account_name,
     admit,
-    call_limit,
 )
 from mirliton.actors.kapi.channels import QueryAccountChannelsReq, QueryAccountChannelsResp
+from mirliton.actors.limits import UNLIMITED, Limits
 from mirliton.actors.store.errors import DatabaseNotFound, DocumentNotFound, StoreError
 from mirliton.actors.store.server import STORE, StoreFault
 from mirliton.actors.switching import CHANNELS, LegAdmitted
@@ -72,6 +72,8 @@ class House:
         return QueryAccountChannelsResp(tuple(rows))
 
     def _store(self, request):
+        if request.args == ("system_config", "jonny5"):
+            return StoreFault.of(DocumentNotFound(*request.args))
         assert (request.operation, request.args[1]) == ("get", "limits")
         if isinstance(self.limits, StoreError):
             return StoreFault.of(self.limits)
@@ -139,6 +141,8 @@ async def test_a_call_that_ended_before_it_asked_takes_no_place(house):
 
 # Limits
 
+GONE = {"calls": 3, "pvt_deleted": True}
+
 
 @pytest.mark.parametrize(
     ("limits", "limit"),
@@ -152,7 +156,6 @@ async def test_a_call_that_ended_before_it_asked_takes_no_place(house):
         ({"calls": "7"}, 7),
         ({"calls": 7.9}, 7),
         ({"calls": 10**15}, 10**15),
-        ({"calls": 3, "pvt_deleted": True}, None),
         ({"calls": True}, 0),
         ({"calls": False}, 0),
         ({"calls": "many"}, 0),
@@ -168,10 +171,10 @@ async def test_a_call_that_ended_before_it_asked_takes_no_place(house):
     ids=lambda value: repr(value)[:40],
 )
 def test_what_a_limits_document_says(limits, limit):
-    assert call_limit(limits) == limit
+    assert Limits.of(limits, {}).calls == (UNLIMITED if limit is None else limit)
 
 
-@pytest.mark.parametrize("missing", [DocumentNotFound("db", "limits"), DatabaseNotFound("db"), {}, {"calls": -1}])
+@pytest.mark.parametrize("missing", [DocumentNotFound("db", "limits"), DatabaseNotFound("db"), {}, {"calls": -1}, GONE])
 async def test_without_a_limit_everybody_is_admitted(missing):
     async with virtual_node() as node:
         house = House(node, missing)
@@ -277,7 +280,7 @@ async def test_an_account_without_calls_ends_until_it_is_needed(house):
     before = len(list(house.node.processes()))
     await house.node.advance(AUDIT_EVERY * 2)
     assert house.node.whereis(NAME) is None
-    assert len(list(house.node.processes())) == before - 2
+    assert len(list(house.node.processes())) == before - 3  # the account, its ledger and their supervisor
     await house.ensure()
     assert await house.admit("a") == Admitted(1)
 

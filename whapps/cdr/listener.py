@@ -3,7 +3,8 @@
 A leg is reported by whoever knows of its end: the channel table by its last event, the switch itself by the record it
 posts; each reports until it is answered. The document's id is made of the leg's id and the month it began in, so all of
 them write the same document, and only the first writes it. A report whose end was only inferred (Provisional) gives way
-to one from the switch.
+to one from the switch. A leg that is paid by the minute is charged before its record counts as stored; the ledger knows
+it by its id, so it is charged once.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from typing import Any, Final
 
+from mirliton.actors.charging import LedgerUnavailable, charge
 from mirliton.actors.kapi import KapiError
 from mirliton.actors.kapi.cdr import CdrReport
 from mirliton.actors.store import Conflict, DatabaseNotFound, Document, Month, NotFound, StoreError
@@ -19,6 +21,7 @@ from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.names import modb
 from mirliton.actors.switching import CdrNotStored, CdrRefused, CdrStored
 from mirliton.runtime import Completed, From, GenServer, NoReply, Reply
+from mirliton.whapps.cdr.charges import debit
 from mirliton.whapps.cdr.document import ANONYMOUS, account_of, began, document, provisional
 
 AT_ONCE: Final = 128
@@ -87,13 +90,15 @@ class Listener(GenServer):
             account_id = account_of(report)
             month = Month.at(began(report, now))
             db = ANONYMOUS if account_id is None else modb(account_id, month.year, month.month)
+            if account_id is not None and (entry := debit(report, now)) is not None:
+                await charge(self, account_id, entry)
             await self._put(db, doc, report)
             if account_id is not None and not provisional(report):
                 await self._take_back(str(doc["_id"]))
         except (RefusedByStore, KapiError) as error:
             self.log.error("cdr_refused", call_id=report.call_id, error=str(error))
             return CdrRefused(str(error))
-        except StoreError as error:
+        except (StoreError, LedgerUnavailable) as error:
             return CdrNotStored(str(error))
         if not provisional(report):
             self.known[_leg(report)] = doc["_id"]
