@@ -6,6 +6,8 @@ from dataclasses import field
 from typing import Literal
 
 from mirliton.actors.kapi._family import part
+from mirliton.actors.kapi.passage import Edge, Json
+from mirliton.actors.kapi.shape import wire_of
 from mirliton.actors.kapi.wire import Anything, Flag, Seconds, Secret, TextSeconds, Vars
 
 InviteFormat = Literal[
@@ -68,6 +70,7 @@ class Endpoint:
     endpoint_actions: Anything = None
     endpoint_uri: str | None = None
     failover: Anything = None
+    """Whom to ring where this one is registered nowhere: an endpoint as `as_failover` writes it."""
     account_id: str | None = None
     presence_id: str | None = None
     outbound_call_id: str | None = None
@@ -112,3 +115,23 @@ class Endpoint:
     enable_t38_fax_request: Flag | None = None
     enable_t38_gateway: Peer | None = None
     enable_t38_passthrough: Flag | None = None
+
+
+def as_failover(endpoint: Endpoint) -> Json:
+    """An endpoint as another's `failover` holds it: Kazoo's headers. Raises InvalidMessage."""
+    edge = Edge()
+    written = wire_of(Endpoint).write(endpoint, "Failover", edge)
+    if edge.problems:
+        raise edge.refusal("dialplan.endpoint")
+    return written
+
+
+def failover_of(endpoint: Endpoint) -> Endpoint | None:
+    """Whom to ring instead of an endpoint; None for nobody. Raises InvalidMessage."""
+    if not endpoint.failover:
+        return None
+    edge = Edge()
+    found: Endpoint | None = wire_of(Endpoint).read(endpoint.failover, "Failover", edge)
+    if edge.problems:
+        raise edge.refusal("dialplan.endpoint")
+    return found

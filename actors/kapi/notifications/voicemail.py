@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mirliton.actors.kapi.notifications._mail import Mail, mail
-from mirliton.actors.kapi.wire import Anything, Gregorian, Number, TextSeconds
+from mirliton.actors.kapi.wire import Anything, Gregorian, Number, TextMillis
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Voicemail(Mail):
     call_id: str | None = None
     caller_id_name: str | None = None
     caller_id_number: str | None = None
-    voicemail_length: TextSeconds | None = None
+    voicemail_length: TextMillis | None = None
     voicemail_transcription: Anything = None
 
 

@@ -8,7 +8,7 @@ from mirliton.api.cli.demo import PHONES, demo_documents
 from mirliton.config import schema_names, validate
 
 SCHEMAS = {"user": "users", "device": "devices", "callflow": "callflows", "menu": "menus", "vmbox": "vmboxes"}
-DOCUMENTS = demo_documents(new_id(), "a password")
+DOCUMENTS = demo_documents(new_id(), {"pvt_credentials": {}})
 
 
 @pytest.mark.parametrize("doc", DOCUMENTS, ids=lambda doc: f"{doc['pvt_type']} {doc.get('name', doc.get('username'))}")

@@ -49,12 +49,58 @@ def test_a_nodes_environment_overrides_its_settings():
     assert found["main"].env == {"MIRLITON_API_PORT": "2"}
 
 
-@pytest.mark.parametrize("role", ["ecallmgr", "whapps", "api"])
-def test_a_part_of_mirliton_is_refused_in_words(role):
-    apps = 'apps = ["callflow"]\n' if role == "whapps" else ""
-    [complaint] = complaints(f'[nodes.one]\nrole = "{role}"\n{apps}')
-    assert complaint.startswith(f"host.toml: nodes.one.role is '{role}', but cannot be run yet")
-    assert 'in one node of role "all"' in complaint
+CLUSTER = '[amqp]\nuri = "amqp://user:password@broker/nodes"\ncookie = "what all nodes know"\n'
+NODES = """
+[nodes.switch]
+role = "simulator"
+[nodes.ecallmgr1]
+role = "ecallmgr"
+after = ["switch"]
+drain_timeout = 30.0
+[nodes.whapps1]
+role = "whapps"
+apps = ["callflow", "cdr"]
+environment = { MIRLITON_METRICS_PORT = "9465" }
+[nodes.api1]
+role = "api"
+environment = { MIRLITON_METRICS_PORT = "%s" }
+"""
+
+
+def test_the_nodes_of_a_cluster_share_settings_and_a_state_directory():
+    Path("mirliton.toml").write_text(CLUSTER)
+    found = made(NODES % 9466)
+    assert {name: program.main for name, program in found.items()} == {
+        "switch": "mirliton.api.cli.switch:main",
+        **dict.fromkeys(("ecallmgr1", "whapps1", "api1"), "mirliton.api.cli.node:main"),
+    }
+    nodes = {name: program.args[0] for name, program in found.items()}
+    assert {name: nodes[name].node.all_apps for name in ("ecallmgr1", "whapps1", "api1")} == {
+        "ecallmgr1": ("ecallmgr",),
+        "whapps1": ("callflow", "cdr"),
+        "api1": ("api",),
+    }
+    assert {settings.store_path for settings in nodes.values()} == {Path("var/mirliton.db")}
+    assert nodes["whapps1"].control_socket == Path("var/whapps1.sock")
+    assert found["ecallmgr1"].drain == 30.0
+
+
+def test_a_part_of_mirliton_needs_a_broker_and_the_clusters_secret():
+    assert complaints('[nodes.one]\nrole = "api"\n') == [
+        "the settings: amqp.uri must be given where node.apps names a part of all: the other parts are elsewhere"
+    ]
+    Path("mirliton.toml").write_text(CLUSTER.replace("what all nodes know", "short"))
+    [complaint] = complaints('[nodes.one]\nrole = "api"\n')
+    assert "amqp.cookie is 5 characters, but must be the secret of all nodes of the cluster" in complaint
+
+
+def test_nodes_of_a_cluster_may_not_listen_on_one_port():
+    Path("mirliton.toml").write_text(CLUSTER)
+    [complaint] = complaints(NODES % 9465)
+    assert complaint == (
+        "host.toml: nodes.api1.environment is 9465, but must lead to a metrics.port of its own, not to that of "
+        "whapps1: give it MIRLITON_METRICS_PORT"
+    )
 
 
 def test_what_is_wrong_with_the_settings_of_any_node_is_told_at_once():
@@ -70,7 +116,7 @@ def test_what_is_wrong_with_the_settings_of_any_node_is_told_at_once():
     settings = "none.toml"
     """
     found = complaints(text)
-    assert [each.split(":")[0] for each in found] == ["bad.toml", "host.toml", "none.toml"]
+    assert [each.split(":")[0] for each in found] == ["bad.toml", "the settings", "none.toml"]
 
 
 def test_two_whole_nodes_may_not_share_a_state_directory():

@@ -208,7 +208,7 @@ def test_a_whapp_takes_other_code_while_the_node_runs(running: Running, root: Pa
     undone = running.command("upgrade", "cdr", "--path", str(elsewhere))
     assert undone.returncode != 0
     assert "load failed at mirliton.whapps.cdr.listener: ZeroDivisionError" in undone.stderr
-    assert "there are: callflow, cdr" in running.command("upgrade", "ecallmgr").stderr
+    assert "callflow, cdr" in running.command("upgrade", "ecallmgr").stderr
     assert "operation=upgrade" in running.log
     eventually(lambda: registered(running), "the phones' registration")
     call = running.command("call", "alice", "1002", "--seconds", "1")
