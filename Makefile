@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 COMPILED_TESTS ?= tests/runtime tests/supervisors
+# A file's tests stay in one process, so what they share is started once; 0 runs all in one.
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
 FOLDERS := runtime supervisors actors ecallmgr whapps api config
 
 .PHONY: help setup services run test check format docs bench compiled test-compiled chaos conformance clean
@@ -28,7 +31,7 @@ services: setup  ## Install the servers that tests talk to, where this machine l
 	@$(BIN)/python tests/support/services.py
 
 test: check services  ## Format, lint, types, layering and all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 	@if command -v $${CC:-cc} > /dev/null; then $(MAKE) --no-print-directory test-compiled COMPILED_TESTS=tests/runtime; \
 	else echo "The compiled form was not tested: there is no C compiler ($${CC:-cc})."; fi
 
@@ -52,13 +55,13 @@ compiled: setup  ## Build the runtime with its message path compiled, into build
 	@echo "To use it: PYTHONPATH=build/compiled"
 
 test-compiled: compiled  ## Run the tests of runtime/ and supervisors/ on the compiled form
-	PYTHONPATH=build/compiled MIRLITON_FORM=compiled $(BIN)/python -m pytest $(COMPILED_TESTS)
+	PYTHONPATH=build/compiled MIRLITON_FORM=compiled $(PYTEST) $(COMPILED_TESTS)
 
 bench: setup  ## Print the benchmark table
 	$(BIN)/python -m tests.bench
 
 chaos: setup  ## Kill a thousand actors under two hundred calls
-	$(BIN)/python -m pytest tests/chaos tests/test_a_call.py -m chaos
+	$(BIN)/python -m pytest tests/chaos tests/test_a_call.py tests/runtime/transport/test_fuzz.py -m chaos
 
 conformance: setup  ## Run Thespian's own suite on our system base (some eight minutes)
 	PYTHONPATH=tests/conformance $(BIN)/python -m pytest -p thespian_on_mirliton --pyargs thespian.test -k mirlitonBase --timeout 120

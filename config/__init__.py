@@ -35,11 +35,13 @@ from mirliton.config.host_loading import load_host
 from mirliton.config.loading import load
 from mirliton.config.secret import Secret
 from mirliton.config.settings import (
+    AmqpSettings,
     ApiSettings,
     ChaosSettings,
     ControlSettings,
     DemoSettings,
     EcallmgrSettings,
+    EdgeSettings,
     LegRecordSettings,
     LimitSettings,
     LoggingSettings,
@@ -47,6 +49,7 @@ from mirliton.config.settings import (
     NodeSettings,
     Settings,
     SimulatorSettings,
+    SmtpSettings,
     StoreSettings,
     SwitchSettings,
     TimeoutSettings,
@@ -54,6 +57,7 @@ from mirliton.config.settings import (
 from mirliton.config.validation import Conformed, conform, is_private, public_fields, validate
 
 __all__ = [
+    "AmqpSettings",
     "ApiSettings",
     "ChaosSettings",
     "ConfigError",
@@ -61,6 +65,7 @@ __all__ = [
     "ControlSettings",
     "DemoSettings",
     "EcallmgrSettings",
+    "EdgeSettings",
     "Host",
     "HostNode",
     "HostSettings",
@@ -75,6 +80,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SimulatorSettings",
+    "SmtpSettings",
     "StoreSettings",
     "SwitchSettings",
     "TimeoutSettings",

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from mirliton.config.errors import SettingProblem
 from mirliton.config.settings import Settings
 
+SHORTEST_COOKIE: Final = 16
+"""Characters: who sees what nodes say can try short ones out."""
 MAX_SOCKET_PATH: Final = 107
 """Bytes of a Unix socket's path that Linux can bind (sun_path, less its final zero)."""
 
@@ -25,9 +27,11 @@ def inconsistencies(settings: Settings, source: str) -> tuple[SettingProblem, ..
         for key, expectation, value in itertools.chain(
             _ports(settings),
             _switches(settings),
+            _cluster(settings),
             _receiver(settings),
             _paths(settings),
             _database(settings),
+            _brokers(settings),
             _times(settings),
         )
     )
@@ -66,6 +70,28 @@ def _switches(settings: Settings) -> Iterator[_Problem]:
                 yield f"switches.{index}", expectation, f"{switch.host}:{switch.port}"
 
 
+def _cluster(settings: Settings) -> Iterator[_Problem]:
+    amqp = settings.amqp
+    if settings.node.apps and not amqp.uri:
+        yield "amqp.uri", "must be given where node.apps names a part of all: the other parts are elsewhere", None
+    cookies = [("amqp.cookie", amqp.cookie)] if amqp.uri else []
+    if amqp.old_cookie:
+        cookies.append(("amqp.old_cookie", amqp.old_cookie))
+    for key, cookie in cookies:
+        if len(cookie.reveal()) < SHORTEST_COOKIE:
+            found = f"{len(cookie.reveal())} characters" if cookie else None
+            yield key, f"must be the secret of all nodes of the cluster, {SHORTEST_COOKIE} characters or more", found
+    if amqp.old_cookie and amqp.old_cookie == amqp.cookie:
+        yield "amqp.old_cookie", "must differ from amqp.cookie", None
+    for key, path in (("amqp.cafile", amqp.cafile), ("amqp.certfile", amqp.certfile), ("amqp.keyfile", amqp.keyfile)):
+        if path and not Path(path).is_file():
+            yield key, "must be a file", repr(path)
+    if amqp.keyfile and not amqp.certfile:
+        yield "amqp.certfile", "must be given when amqp.keyfile is", None
+    if (amqp.cafile or amqp.certfile) and any(not uri.startswith("amqps:") for uri in amqp.all_uris):
+        yield "amqp.uri", "must begin with amqps:// where there are certificates", None
+
+
 def _receiver(settings: Settings) -> Iterator[_Problem]:
     receiver = settings.leg_records
     if receiver.enabled and not receiver.password and not _is_loopback(receiver.host):
@@ -100,6 +126,25 @@ def _database(settings: Settings) -> Iterator[_Problem]:
             yield "store.urls", "must have ports from 1 to 65535", repr(url)
     if settings.store.password and not settings.store.user:
         yield "store.user", "must be given when store.password is", None
+
+
+def _brokers(settings: Settings) -> Iterator[_Problem]:
+    edge = settings.edge
+    for number, uri in enumerate(edge.all_uris, 1):
+        try:
+            parts = urlsplit(uri)
+            usable = parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            # It is not repeated: there may be a password in it.
+            yield (
+                "edge.amqp_uri",
+                "must be amqp(s)://user:password@host:port, or several with spaces between",
+                f"no. {number}",
+            )
+    if edge.reconnect_first > edge.reconnect_most:
+        yield "edge.reconnect_first", "must not exceed edge.reconnect_most", f"{edge.reconnect_first:g}"
 
 
 def _times(settings: Settings) -> Iterator[_Problem]:

@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 
 from mirliton.config.settings import Bounds
 
-Role = Literal["all", "ecallmgr", "whapps", "api", "program"]
+Role = Literal["all", "ecallmgr", "whapps", "api", "simulator", "program"]
 Level = Literal["", "debug", "info", "warning", "error"]
 
 NODE_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
@@ -58,7 +58,8 @@ class HostNode:
     """One node: an OS process under the host supervisor, and how it is kept."""
 
     role: Role = "all"
-    """What it runs: all that `mirliton run` does, the switch side, applications, the API; or a program of your own."""
+    """What it runs: all that `mirliton run` does; of a cluster the switch side, applications or the API; the simulated
+    switch alone; or a program of your own."""
     apps: tuple[str, ...] = ()
     """The applications of a node of role "whapps"."""
     settings: str = ""

@@ -15,6 +15,10 @@ from typing import Any, Final, Literal
 
 from mirliton.config.secret import Secret
 
+APPS: Final = ("ecallmgr", "callflow", "cdr", "stepswitch", "hotornot", "acdc", "teletype", "hangups", "api")
+"""The applications that a node can run."""
+_APP: Final = f"({'|'.join(APPS)})"
+DEFAULT_SOCKET: Final = Path("control.sock")
 LOOPBACK: Final = "127.0.0.1"
 
 
@@ -60,6 +64,12 @@ class NodeSettings:
 
     name: str = _name("mirliton")
     """Appears in pids, logs and metrics; different on every node that shares a broker or a store."""
+    apps: str = _setting(
+        "",
+        pattern=f"({_APP}([ ,]+{_APP}){{0,31}})?",
+        wording=f"must be some of {', '.join(APPS)}, with spaces or commas between",
+    )
+    """The applications that it runs; empty: all. One that runs some needs a broker (`amqp.uri`) to reach the rest."""
     state_dir: Path = field(default=Path("var"))
     """Where everything that must outlive the process is kept; relative to the working directory. Created 0700."""
     shutdown_timeout: float = _seconds(30.0, 1, 3600)
@@ -72,6 +82,53 @@ class NodeSettings:
     """A handler that holds the event loop for so long is logged and counted, with its stack."""
     stalled_handler: float = _seconds(2.0, 0.05, 600)
     """A handler that holds the event loop for so long is ended: its process crashes and is restarted."""
+
+    @property
+    def all_apps(self) -> tuple[str, ...]:
+        """What it runs."""
+        chosen = self.apps.replace(",", " ").split()
+        return tuple(app for app in APPS if app in chosen) if chosen else APPS
+
+
+_AMQP_URI: Final = r"amqps?://[^\s@/]+@[A-Za-z0-9.:\[\]_-]{1,253}(/[^\s/?#]*)?"
+
+
+@dataclass(frozen=True, slots=True)
+class AmqpSettings:
+    """The RabbitMQ over which nodes talk to one another; without a `uri` a node is alone. (Kazoo: `[amqp] uri`.)"""
+
+    uri: Secret = field(
+        default=Secret(""),
+        metadata={
+            "bounds": Bounds(
+                pattern=rf"({_AMQP_URI}( +{_AMQP_URI}){{0,15}})?",
+                wording="must be amqp(s)://user:password@host:port/vhost, or several with spaces between",
+            )
+        },
+    )
+    """The broker's nodes by preference; the next is tried when one is away. A secret, since it holds a password."""
+    cookie: Secret = field(default=Secret(""))
+    """What all nodes of a cluster know, 16 characters or more. It signs what they say; who has it may do everything."""
+    old_cookie: Secret = field(default=Secret(""))
+    """Accepted as well, while the cookie is being changed: node after node."""
+    cafile: str = ""
+    """Vouches for the broker, with amqps://; empty: what the system trusts."""
+    certfile: str = ""
+    """The certificate that this node shows the broker, with amqps://, where that asks for one."""
+    keyfile: str = ""
+    """Its key; empty: in the same file."""
+    heartbeat: int = _setting(5, low=1, high=60, unit="seconds")
+    """AMQP's own: the broker gives up a node that is silent for twice as long."""
+    connect_timeout: float = _seconds(5.0, 0.1, 60)
+    silence: float = _seconds(4.0, 1, 60)
+    """How long another node may be silent before it counts as down."""
+    outbox: int = _setting(20_000, low=100, high=1_000_000, unit="messages")
+    """What may wait for one other node; its senders are refused more."""
+
+    @property
+    def all_uris(self) -> tuple[str, ...]:
+        """Each of `uri`."""
+        return tuple(self.uri.reveal().split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +144,19 @@ class ApiSettings:
     """How long an authentication token is good for (Kazoo: 3600)."""
     page_size: int = _setting(50, low=1, high=10_000, unit="rows")
     """Rows of a listing when the request names no `page_size` (Kazoo: 50)."""
+    login_secret: Secret = field(default=Secret(""))
+    """By which users are found at login; the same on all nodes, and not in the store. Several with spaces between: the
+    first is used, the others are still recognised. Empty: one is made and kept in the store."""
+    bucket_tokens: int = _setting(10_000, low=0, high=10_000_000, unit="tokens; 0 sets no limit")
+    """What a client of one address and account may ask at once; most requests cost 1, a login 35 (Kazoo: 100)."""
+    bucket_fill: float = _setting(5000.0, low=0.01, high=1_000_000, unit="tokens per second")
+    """How fast that comes back (Kazoo: 10). The defaults stop only a client that would take the node for itself."""
+    trusted_proxies: str = _setting(
+        "",
+        pattern=r"([0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?( +|$))*",
+        wording="must be addresses or networks like 10.0.0.0/8 with spaces between",
+    )
+    """Proxies whose `X-Forwarded-For` is believed."""
     schema_strict_validation: bool = False
     """Refuse text where a number or boolean is meant, instead of reading it as one."""
 
@@ -104,8 +174,9 @@ class MetricsSettings:
 class ControlSettings:
     """The control socket of the command line, and which of its powers are on at all."""
 
-    socket: Path = field(default=Path("control.sock"))
-    """Unix socket, mode 0600; relative to `node.state_dir`."""
+    socket: Path = field(default=DEFAULT_SOCKET)
+    """Unix socket, mode 0600; relative to `node.state_dir`. Left at its default, that of a node with `node.apps` is
+    called after the node: several may share a state directory."""
     allow_replace_state: bool = False
     """Whether `replace_state` may change the state of a running process."""
 
@@ -160,8 +231,29 @@ class SimulatorSettings:
     enabled: bool = True
     name: str = _name("simulated")
     host: str = _host(LOOPBACK)
-    port: int = _listening_port(8021)
+    port: int = _setting(8021, low=1, high=65535)
+    """Of its own: the node must know where to connect to."""
     password: Secret = field(default=Secret("ClueCon"))
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    """The edge: Kazoo's messages over AMQP, for SIP proxies and third parties. (Kazoo: [zone] name, amqp_uri.)"""
+
+    amqp_uri: Secret = field(default=Secret(""))
+    """RabbitMQ, as `amqp://user:password@host:port/vhost`. Of several, with spaces between, all are listened to, and
+    what the edge has to say goes to the first that is there. Without one there is no edge."""
+    zone: str = _setting("local", pattern=r"[A-Za-z0-9_-]{1,64}", wording="must be letters, digits, '_' or '-'")
+    """The zone that nodes and proxies of one place have in common; proxies prefer switches of their own."""
+    reconnect_first: float = _seconds(1.5, 0.01, 300)
+    """Pause before the first new attempt to reach a broker; it doubles with each failure (Kazoo: 1.5)."""
+    reconnect_most: float = _seconds(5.0, 0.01, 3600)
+    """The longest such pause (Kazoo: 5)."""
+
+    @property
+    def all_uris(self) -> tuple[str, ...]:
+        """Each of `amqp_uri`; they hold passwords."""
+        return tuple(self.amqp_uri.reveal().split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +268,28 @@ class LegRecordSettings:
     password: Secret = field(default=Secret(""))
     """Basic authentication; without a password none is asked for, which only a loopback address allows."""
     max_body: int = _setting(1024 * 1024, low=16 * 1024, high=64 * 1024 * 1024, unit="bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpSettings:
+    """The mail server. Names and defaults are Kazoo's (`system_config/smtp_client`), except that there is no relay."""
+
+    relay: str = _setting("", pattern=r"[A-Za-z0-9.:_-]{0,253}", wording="must be a host name or an IP address")
+    """Without one no mail is sent: what is to be sent stays in the store until there is."""
+    port: int = _setting(25, low=1, high=65535)
+    username: str = _setting("", pattern=r"[^\x00-\x1f\x7f]{0,254}", wording="must be one line")
+    password: Secret = field(default=Secret(""))
+    auth: Literal["never", "if_available", "always"] = "if_available"
+    tls: Literal["never", "if_available", "always"] = "if_available"
+    """STARTTLS."""
+    use_ssl: bool = False
+    """TLS from the first byte (port 465)."""
+    send_timeout: float = _seconds(10.0, 0.1, 60)
+    """Each answer of the mail server."""
+    default_from: str = _setting(
+        "no_reply@localhost", pattern=r"[^@\s,;<>\"]{1,64}@[A-Za-z0-9.-]{1,189}", wording="must be a mail address"
+    )
+    """Whom mails are from whose template says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +376,7 @@ class Settings:
     """All settings of one node. Relative paths of `control` and `store` lie below `node.state_dir`."""
 
     node: NodeSettings = field(default_factory=NodeSettings)
+    amqp: AmqpSettings = field(default_factory=AmqpSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     control: ControlSettings = field(default_factory=ControlSettings)
@@ -269,7 +384,9 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     switches: tuple[SwitchSettings, ...] = ()
     simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
+    edge: EdgeSettings = field(default_factory=EdgeSettings)
     leg_records: LegRecordSettings = field(default_factory=LegRecordSettings)
+    smtp_client: SmtpSettings = field(default_factory=SmtpSettings)
     demo: DemoSettings = field(default_factory=DemoSettings)
     ecallmgr: EcallmgrSettings = field(default_factory=EcallmgrSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
@@ -279,7 +396,8 @@ class Settings:
     @property
     def control_socket(self) -> Path:
         """Where the control socket is, from the working directory."""
-        return self.node.state_dir / self.control.socket
+        own = self.node.apps and self.control.socket == DEFAULT_SOCKET
+        return self.node.state_dir / (f"{self.node.name}.sock" if own else self.control.socket)
 
     @property
     def store_path(self) -> Path:

@@ -52,15 +52,13 @@ class Control:
         return answer.get("result")
 
     def follow(self) -> Iterator[dict[str, Any]]:
-        """The events of all calls as they happen. Ends when nothing happens for the connection's timeout."""
-        with contextlib.suppress(CommandError):
-            yield from self.stream("follow")
+        """The events of all calls, from now on. Ends when nothing happens for the connection's timeout."""
+        return _until_silent(self.stream("follow"))
 
     def stream(self, do: str, **request: Any) -> Iterator[dict[str, Any]]:
-        """Make a request whose answer goes on, and return its items. Raises CommandError when they cease."""
+        """Make a request whose answer goes on, and return its items. They raise CommandError when they cease."""
         self.ask(do, **request)
-        while True:
-            yield self._receive()
+        return iter(self._receive, None)
 
     @property
     def node_pid(self) -> int:
@@ -85,3 +83,8 @@ class Control:
         answer = orjson.loads(line)
         assert isinstance(answer, dict)
         return answer
+
+
+def _until_silent(items: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    with contextlib.suppress(CommandError):
+        yield from items

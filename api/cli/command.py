@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from mirliton.api.cli import chaos, db, printing
+from mirliton.api.cli import chaos, chaos_proxy, cluster, db, printing, prompts
 from mirliton.api.cli.bench import run_bench
 from mirliton.api.cli.client import Control
 from mirliton.api.cli.errors import CommandError
@@ -24,11 +24,12 @@ from mirliton.supervisors.programs import Program
 
 def main(arguments: list[str] | None = None) -> int:
     """The `mirliton` command; its exit status."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(chaos_proxy.two_words(sys.argv[1:] if arguments is None else arguments))
     try:
         if options.of_host is not None:
             return int(options.of_host(options))
-        return int(options.do(options, load(options.config)) or 0)
+        environment = {**os.environ, **options.overrides(options)} if options.overrides is not None else None
+        return int(options.do(options, load(options.config, environment)) or 0)
     except ConfigError as error:
         sys.stderr.write(f"mirliton: {error}\n")
         return os.EX_CONFIG
@@ -49,7 +50,7 @@ def command_names() -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mirliton", description="A telephony platform on Erlang's process model.")
     parser.add_argument("--config", type=Path, help="settings file (default: $MIRLITON_CONFIG, or ./mirliton.toml)")
-    parser.set_defaults(of_host=None)
+    parser.set_defaults(of_host=None, overrides=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run a node with all it needs")
@@ -89,6 +90,14 @@ def _parser() -> argparse.ArgumentParser:
     dossiers.add_argument("--last", type=int, default=10, help="how many (default 10)")
     dossiers.set_defaults(do=_ask("dossiers", printing.dossiers, "last"))
 
+    sup = commands.add_parser("sup", help="call one of Kazoo's operator commands; without arguments, list them")
+    sup.add_argument("module", nargs="?", default="", help="such as ecallmgr_maintenance")
+    sup.add_argument(
+        "function", nargs="?", default="", help="such as channel_summary; without it, list those there are"
+    )
+    sup.add_argument("arguments", nargs="*")
+    sup.set_defaults(do=_ask("sup", printing.anything, "module", "function", "arguments"))
+
     upgrade = commands.add_parser("upgrade", help="let an application that runs take the code that is installed now")
     upgrade.add_argument("application", help="callflow, cdr, or an application of the node's controller")
     upgrade.add_argument("--path", type=Path, help="take the code from this folder (made by pip install --target)")
@@ -96,8 +105,10 @@ def _parser() -> argparse.ArgumentParser:
     upgrade.set_defaults(do=_upgrade)
 
     chaos.add_command(commands)
+    chaos_proxy.add_command(commands)
 
     add_commands(commands)
+    cluster.add_commands(commands)
 
     bench = commands.add_parser("bench", help="measure the runtime beside asyncio and Erlang (in a checkout)")
     bench.add_argument("--json", action="store_true", help="a list of name, value, unit, ratio_to_asyncio/_erlang")
@@ -107,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.set_defaults(do=_bench)
 
     db.add(commands)
+    prompts.add(commands)
     return parser
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Self
 
 import orjson
@@ -18,12 +18,16 @@ from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.documents import public
 from mirliton.actors.store.names import Month, month_id, month_of_db
 from mirliton.actors.switching import CHANNELS, LegEvent, LegParked, SwitchApi, WatchLegs, switch_name
-from mirliton.runtime import Down, Name, TimerFired
+from mirliton.api import sup
+from mirliton.api.cluster import CLUSTER, CannotDrain, Card, Drain, Resume, Survey, shown
+from mirliton.runtime import CallError, Down, Name, NameAt, Ref, TimerFired
 from mirliton.supervisors import Application, BadRequest, ControlSocket
-from mirliton.supervisors.control import text
+from mirliton.supervisors.control import BY, text
 
 CONTROL: Final = Name("service", "control")
 WATCH_AGAIN: Final = 0.2
+ANSWER_TIMEOUT: Final = 25.0
+"""Seconds that a node may take to begin or end a drain; the whole request has 30."""
 FOLLOWED: Final = 1000
 """Events that may wait for a client that follows; a slower one misses some."""
 
@@ -33,8 +37,9 @@ class ControlServer(ControlSocket):
 
     async def init(self, path: str, root: Name, parts: Sequence[Application] = ()) -> None:
         self.followers: set[asyncio.Queue[dict[str, Any]]] = set()
+        self.table: Ref | None = None
+        """The monitor of the channel table: all its news come here while somebody follows them."""
         await super().init(path, root, parts)
-        self._watch()
 
     def state(self) -> Any:
         return {"path": self.path, "followers": len(self.followers)}
@@ -44,13 +49,23 @@ class ControlServer(ControlSocket):
             case "status":
                 return self.inspector.status() | {"channels": len(await self._channels())}
             case "follow":
-                return self._follow()
+                return await self._follow()
             case "channels":
                 return await self._channels()
             case "cdrs":
                 return await self._cdrs(request)
             case "simulator":
                 return await self._simulator(request)
+            case "sup":
+                return await self._sup(request)
+            case "cluster":
+                cards = await self.call(CLUSTER, Survey(), timeout=10.0)
+                return [shown(card) for card in cards]
+            case "drain":
+                force = request.get("force") is True
+                return shown(_card(await self.call(self._node(request), Drain(force), timeout=ANSWER_TIMEOUT)))
+            case "resume":
+                return shown(_card(await self.call(self._node(request), Resume(), timeout=ANSWER_TIMEOUT)))
         return await super().answer(request)
 
     def handle_info(self, message: Any) -> None:
@@ -59,8 +74,9 @@ class ControlServer(ControlSocket):
                 self._tell(event_name(event), event)
             case LegParked(leg=leg):
                 self._tell("CHANNEL_PARK", leg)
-            case Down():
+            case Down(ref=ref) if ref == self.table:
                 # The channel table is being restarted; it has forgotten who watches.
+                self.table = None
                 self.start_timer(WATCH_AGAIN, "watch")
             case TimerFired(message="watch"):
                 self._watch()
@@ -68,8 +84,13 @@ class ControlServer(ControlSocket):
                 super().handle_info(message)
 
     def _watch(self) -> None:
-        self.monitor(CHANNELS)
-        self.cast(CHANNELS, WatchLegs(self.pid))
+        if self.followers and self.table is None:
+            self.table = self.monitor(CHANNELS)
+            self.cast(CHANNELS, WatchLegs(self.pid))
+        elif not self.followers and self.table is not None:
+            self.demonitor(self.table, flush=True)
+            self.table = None
+            self.cast(CHANNELS, WatchLegs(self.pid, on=False))
 
     def _tell(self, name: str, event: Any) -> None:
         if not self.followers:
@@ -90,9 +111,27 @@ class ControlServer(ControlSocket):
             with contextlib.suppress(asyncio.QueueFull):
                 queue.put_nowait(news)
 
-    def _follow(self) -> Following:
-        # Listening begins here: what happens right after the answer is not missed.
-        return Following(self.followers)
+    async def _follow(self) -> Following:
+        following = Following(self.followers, self._watch)
+        self._watch()
+        with contextlib.suppress(CallError):
+            # What happens right after the answer is not missed: when this is answered, the table has heard that before.
+            await self._channels()
+        return following
+
+    async def _sup(self, request: dict[str, Any]) -> Any:
+        module, function = text(request, "module", ""), text(request, "function", "")
+        arguments = request.get("arguments", [])
+        if not isinstance(arguments, list) or not all(isinstance(one, str) for one in arguments):
+            raise BadRequest(f"arguments must be a list of strings, not {arguments!r}")
+        if not module:
+            return sup.modules()
+        if not function:
+            return [{"usage": one.usage, "help": one.help} for one in sup.listed(module)]
+        if sup.find(module, function).changes:
+            self.log.warning("audit", operation="sup", by=BY, module=module, function=function)
+        node = self.inspector
+        return await sup.run(sup.Sup(node.node, StoreClient(self), node.root), module, function, arguments)
 
     async def _channels(self) -> dict[str, Any]:
         answer: QueryChannelsResp = await self.call(CHANNELS, QueryChannelsReq())
@@ -114,6 +153,10 @@ class ControlServer(ControlSocket):
                 found += [public(doc) for doc in docs if doc is not None]
         return found
 
+    def _node(self, request: dict[str, Any]) -> Name | NameAt:
+        node = text(request, "node")
+        return CLUSTER if node == self.node.name else CLUSTER.at(node)
+
     async def _simulator(self, request: dict[str, Any]) -> Any:
         switch = text(request, "switch")
         command = orjson.dumps(request.get("request", {})).decode()
@@ -123,11 +166,19 @@ class ControlServer(ControlSocket):
         return orjson.loads(answer.removeprefix("+OK").strip() or "{}")
 
 
+def _card(answer: Any) -> Card:
+    if isinstance(answer, CannotDrain):
+        raise BadRequest(f"{answer.reason}; with --force it is drained all the same")
+    assert isinstance(answer, Card)
+    return answer
+
+
 class Following:
     """The events that one client is told, from now on until it goes."""
 
-    def __init__(self, followers: set[asyncio.Queue[dict[str, Any]]]) -> None:
+    def __init__(self, followers: set[asyncio.Queue[dict[str, Any]]], left: Callable[[], None]) -> None:
         self._followers = followers
+        self._left = left
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue(FOLLOWED)
         followers.add(self._events)
 
@@ -139,3 +190,4 @@ class Following:
 
     async def aclose(self) -> None:
         self._followers.discard(self._events)
+        self._left()

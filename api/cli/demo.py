@@ -15,11 +15,13 @@ from typing import Any, Final
 
 from mirliton.actors.store import Conflict, Document
 from mirliton.actors.store.client import StoreClient
-from mirliton.actors.store.documents import password_hashes, stamp
+from mirliton.actors.store.documents import stamp
 from mirliton.actors.store.names import account_db, new_id
+from mirliton.api.credentials import Credentials
 from mirliton.config import Settings
 from mirliton.ecallmgr.simulator.scripts import BUSY, Script, answer, ring
 from mirliton.runtime import Node
+from mirliton.whapps.numbers.keeping import Numbers
 
 REALM: Final = "demo.mirliton.test"
 ACCOUNT_NAME: Final = "demo"
@@ -66,10 +68,12 @@ async def load_demo(node: Node, settings: Settings) -> None:
     stamped = stamp(account, type="account", account_id=account_id)
     await store.put("accounts", stamped)
     await store.put(db, stamped)
-    for doc in demo_documents(account_id, password):
+    login = await Credentials(store, settings.api.login_secret, node.clock.time).of_password(ADMIN, password)
+    for doc in demo_documents(account_id, login):
         await store.put(db, doc)
     number = {"_id": OUTSIDE_NUMBER, "pvt_state": "in_service", "pvt_assigned_to": account_id}
     await store.put(f"numbers/{OUTSIDE_NUMBER[:5]}", stamp(number, type="number", db=f"numbers/{OUTSIDE_NUMBER[:5]}"))
+    await Numbers(store, node.clock.time).mend(OUTSIDE_NUMBER)
     node.log.info("demo_loaded", account_id=account_id)
 
 
@@ -85,8 +89,8 @@ def kept_password(state_dir: Path) -> str:
         return password
 
 
-def demo_documents(account_id: str, password: str) -> list[Document]:
-    """Everything in the demo account but the account itself."""
+def demo_documents(account_id: str, login: Document) -> list[Document]:
+    """Everything in the demo account but the account itself; `login` is what is kept of the admin's password."""
     people = {phone.user: (new_id(), new_id()) for phone in PHONES}
     box, menu = new_id(), new_id()
 
@@ -119,7 +123,7 @@ def demo_documents(account_id: str, password: str) -> list[Document]:
                 "username": ADMIN,
                 "priv_level": "admin",
                 "enabled": True,
-                **password_hashes(ADMIN, password),
+                **login,
             },
         ),
         made("vmbox", {"_id": box, "name": "carol", "mailbox": "1003", "pin": "1234", "owner_id": people["carol"][0]}),

@@ -35,6 +35,20 @@ def table(facts: dict[str, Any]) -> str:
     return "\n".join(f"{key:{width}}  {_text(value)}" for key, value in facts.items())
 
 
+def anything(answer: Any) -> str:
+    """A text as it is, facts a line each, a list of facts with blank lines between, other lists an item a line."""
+    match answer:
+        case str():
+            return answer
+        case dict():
+            return table(answer)
+        case [dict(), *_]:
+            return "\n\n".join(map(anything, answer))
+        case list():
+            return "\n".join(map(_text, answer))
+    return _text(answer)
+
+
 def processes(picture: dict[str, Any]) -> str:
     """The nodes of a host, a line each, and the host itself below them."""
     rows = [["NODE", "STATE", "PID", "SECONDS", "STARTS", "MEMORY", ""], *map(_process, picture["nodes"])]

@@ -5,9 +5,15 @@
     ├── account_keeping  accounts, each an actor
     ├── cdr              records of ended legs
     ├── callflow         where calls go
+    ├── stepswitch       carriers
+    ├── teletype         mails
     ├── ecallmgr         the switches and their calls
+    ├── hotornot         what calls cost
+    ├── hangups          how calls end, and alerts
+    ├── edge             SIP proxies and third parties; only with the setting edge.amqp_uri
     ├── metrics          Prometheus
     ├── api              REST
+    ├── cluster          what operators ask of a node: is it ready?
     ├── control          the command line's socket
     └── chaos            kills by plan; only with the setting chaos.enabled
 
@@ -20,6 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import platform
 import secrets
 from collections.abc import Sequence
 from functools import partial
@@ -32,7 +39,9 @@ from mirliton.actors.store.metrics import StoreCollector
 from mirliton.actors.store.server import STORE, StoreServer
 from mirliton.actors.switching import switch_name
 from mirliton.api.app import children as api_children
+from mirliton.api.cli import edge
 from mirliton.api.cli.control import CONTROL, ControlServer
+from mirliton.api.cluster import CLUSTER, ClusterCollector, ClusterServer
 from mirliton.api.metrics import MakeCollector
 from mirliton.config import Settings
 from mirliton.ecallmgr import app as ecallmgr
@@ -43,10 +52,21 @@ from mirliton.ecallmgr.translate import Surroundings
 from mirliton.runtime import Name, Node
 from mirliton.supervisors import Application, ChildSpec, Tree, supervisor, worker
 from mirliton.supervisors.chaos import CHAOS, ChaosServer
+from mirliton.whapps.acdc import app as acdc
+from mirliton.whapps.acdc.metrics import AcdcCollector
 from mirliton.whapps.callflow import app as callflow
 from mirliton.whapps.callflow.metrics import CallflowCollector
 from mirliton.whapps.cdr import app as cdr
 from mirliton.whapps.cdr.metrics import CdrCollector
+from mirliton.whapps.conference import app as conference
+from mirliton.whapps.conference.metrics import ConferenceCollector
+from mirliton.whapps.hangups import app as hangups
+from mirliton.whapps.hotornot import app as hotornot
+from mirliton.whapps.stepswitch import app as stepswitch
+from mirliton.whapps.stepswitch.metrics import StepswitchCollector
+from mirliton.whapps.teletype import app as teletype
+from mirliton.whapps.teletype.metrics import TeletypeCollector
+from mirliton.whapps.teletype.smtp import MailServer
 
 ROOT = Name("supervisor", "mirliton")
 SWITCHES_WITHIN: Final = 5.0
@@ -65,14 +85,62 @@ def tree(settings: Settings) -> Tree:
             supervisor(account.tree()),
             supervisor(cdr.tree()),
             supervisor(callflow.tree(media)),
-            supervisor(ecallmgr.tree(switches(settings), surroundings(settings), http(settings, secret))),
+            supervisor(stepswitch.tree()),
+            supervisor(hotornot.tree()),
+            supervisor(acdc.tree()),
+            supervisor(conference.tree()),
+            supervisor(teletype.tree(mail_server(settings))),
+            supervisor(switch_side(settings, secret)),
+            supervisor(hangups.tree()),
+            *edge_children(settings),
             *api_children(settings, collectors=collectors(settings)),
-            worker(ControlServer, str(settings.control_socket), ROOT, parts(media), id="control", name=CONTROL),
+            worker(ClusterServer, settings.node.all_apps, (), switch_names(settings), id="cluster", name=CLUSTER),
+            worker(
+                ControlServer, str(settings.control_socket), ROOT, parts(settings, media), id="control", name=CONTROL
+            ),
             *chaos_children(settings),
         ],
         intensity=5,
         period=10.0,
         name=ROOT,
+    )
+
+
+def switch_side(settings: Settings, secret: bytes | None) -> Tree:
+    """ecallmgr's tree. Without the secret it takes no leg records and serves no media: somebody else does."""
+    return ecallmgr.tree(
+        switches(settings),
+        surroundings(settings),
+        http(settings, secret) if secret is not None else None,
+        edge=edge.address(settings.edge),
+        deviation=settings.ecallmgr.expires_deviation_time,
+    )
+
+
+def edge_children(settings: Settings) -> list[ChildSpec]:
+    """The edge, where there is a broker for it."""
+    if not settings.edge.all_uris:
+        return []
+    names, interface = switch_names(settings), settings.ecallmgr.sip_interface
+    return [supervisor(edge.tree(settings.edge, names, interface, settings.node.all_apps))]
+
+
+def mail_server(settings: Settings) -> MailServer | None:
+    """Where mails go; None: nowhere."""
+    given = settings.smtp_client
+    if not given.relay:
+        return None
+    return MailServer(
+        given.relay,
+        given.port,
+        given.username,
+        given.password.reveal(),
+        given.auth,
+        given.tls,
+        given.use_ssl,
+        given.send_timeout,
+        given.default_from,
+        settings.node.name.partition("@")[2] or platform.node(),
     )
 
 
@@ -85,11 +153,19 @@ def store_place(settings: Settings) -> str | CouchAddress:
     return CouchAddress(store.all_urls, store.user, store.password, tuning)
 
 
-def parts(media: Media) -> tuple[Application, ...]:
+def parts(settings: Settings, media: Media) -> tuple[Application, ...]:
     """What `mirliton upgrade` can replace in a running node: the whapps."""
     version = importlib.metadata.version("mirliton")
+    server = mail_server(settings)
     return (
         Application("callflow", lambda _: callflow.tree(media), version=version, modules=("mirliton.whapps.callflow",)),
+        Application("acdc", lambda _: acdc.tree(), version=version, modules=("mirliton.whapps.acdc",)),
+        Application(
+            "teletype", lambda _: teletype.tree(server), version=version, modules=("mirliton.whapps.teletype",)
+        ),
+        Application(
+            "conference", lambda _: conference.tree(), version=version, modules=("mirliton.whapps.conference",)
+        ),
         Application("cdr", lambda _: cdr.tree(), version=version, modules=("mirliton.whapps.cdr",)),
     )
 
@@ -98,7 +174,7 @@ def chaos_children(settings: Settings) -> list[ChildSpec]:
     """What carries out plans of chaos, where it is allowed; and what they may name as invariants."""
     if not settings.chaos.enabled:
         return []
-    names = [switch.name for switch in settings.all_switches]
+    names = switch_names(settings)
     return [worker(ChaosServer, {"switches": partial(switches_connected, names)}, id="chaos", name=CHAOS)]
 
 
@@ -118,8 +194,22 @@ def _is_connected(node: Node, switch: str) -> bool:
 
 def collectors(settings: Settings) -> tuple[MakeCollector, ...]:
     """What is told to Prometheus beyond the runtime, the supervisors and the API."""
-    names = tuple(switch.name for switch in settings.all_switches)
-    return (StoreCollector, CdrCollector, CallflowCollector, partial(SwitchCollector, switches=names))
+    names = switch_names(settings)
+    whapps = (
+        CdrCollector,
+        CallflowCollector,
+        AcdcCollector,
+        ConferenceCollector,
+        StepswitchCollector,
+        TeletypeCollector,
+    )
+    own = (StoreCollector, ClusterCollector, *whapps, partial(SwitchCollector, switches=names))
+    return (*own, *edge.collectors(settings.edge))
+
+
+def switch_names(settings: Settings) -> tuple[str, ...]:
+    """Of all switches to connect to."""
+    return tuple(switch.name for switch in settings.all_switches)
 
 
 def switches(settings: Settings) -> list[SwitchAddress]:

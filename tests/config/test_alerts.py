@@ -65,6 +65,15 @@ CASES: Final = {
         | lasting('process_max_fds{job="mirliton"}', "1024", "1024"),
         {"job": "mirliton"},
     ),
+    "MirlitonMessagesSetAside": Case(
+        growing('mirliton_entity_set_aside_total{reason="deaths"}', "1"), {"reason": "deaths"}
+    ),
+    "MirlitonShardsUnowned": Case(lasting("mirliton_entity_shards_unowned", "3")),
+    "MirlitonLeasesLost": Case(growing("mirliton_entity_lease_losses_total", "1")),
+    "MirlitonNodeAlone": Case(lasting("mirliton_nodes_up", "0", "3")),
+    "MirlitonTakenOverOften": Case(
+        growing('mirliton_takeovers_total{application="ecallmgr"}', "1"), {"application": "ecallmgr"}
+    ),
     "MirlitonSupervisorGaveUp": Case(
         growing('mirliton_supervisor_gave_up_total{supervisor="call"}', "1"), {"supervisor": "call"}
     ),
@@ -99,6 +108,15 @@ CASES: Final = {
     "MirlitonChannelsRepaired": Case(growing("mirliton_channels_repaired_total", "3")),
     "MirlitonRecordsWait": Case(lasting("mirliton_legs_unrecorded", "900", "4")),
     "MirlitonRecordsLeft": Case(growing("mirliton_records_left_total", "1")),
+    "MirlitonCarriersFail": Case(
+        {
+            "mirliton_offnet_failures_total": ("0+10x60", "0+1x60"),
+            "mirliton_offnet_asked_total": ("0+20x60", "0+20x60"),
+        }
+    ),
+    "MirlitonNoCarrier": Case(growing("mirliton_offnet_unroutable_total", "2")),
+    "MirlitonMailsWait": Case(lasting("mirliton_mails_waiting", "500", "3")),
+    "MirlitonMailsGivenUp": Case(growing("mirliton_mails_given_up_total", "2")),
     "MirlitonApiFaults": Case(
         growing('mirliton_api_requests_total{resource="users",method="GET",status="5xx"}', "20")
         | growing('mirliton_api_requests_total{resource="users",method="GET",status="2xx"}', "100", "100"),

@@ -98,7 +98,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         "defaults.memroy is not an option (did you mean defaults.memory?)",
         "nodes.e is 5, but must be a table, [nodes.e]",
         "nodes.b c must have a name of at most 64 letters, digits, '.', '_', '@' or '-'",
-        "nodes.a.role is 'callflow', but must be one of 'all', 'ecallmgr', 'whapps', 'api', 'program'",
+        "nodes.a.role is 'callflow', but must be one of 'all', 'ecallmgr', 'whapps', 'api', 'simulator', 'program'",
         "nodes.a.memory is -1, but must be a whole number from 0 to 10000000 (MB; 0: no bound)",
         "nodes.a.stall_timeout is '10', but must be a number from 0 to 600 (seconds; 0: never)",
         "nodes.a.nice is 20, but must be a whole number from -20 to 19",

@@ -21,6 +21,8 @@ from mirliton.runtime.distribution import Distribution
 from mirliton.runtime.transport import Hub, Keyring
 from mirliton.supervisors import Supervisor, Tree, stop_supervisor, worker
 from mirliton.supervisors.chaos import ChaosRun, ProcessField, read_plan
+from mirliton.supervisors.entities import Entities, Entity, MemoryWorld, ShardHub
+from mirliton.supervisors.failover import failover
 from scene import PASSWORD, PATIENCE, SPEED, a_switch, eventually, free_port
 
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0"
@@ -74,6 +76,8 @@ async def scrape_of_a_troubled_node(folder: Path) -> dict[str, Metric]:
             Distribution(node, Hub().network(), Keyring("the secret of a cluster of one")),
         ):
             await node.start(Supervisor, tree(settings))
+            await node.start(Supervisor, failover("ecallmgr", []))
+            await Entities(node, None, ShardHub(4).shards(), MemoryWorld(4).store(), {"trouble": Entity}).open()
             await _connected(node, settings)
             await switch.place_call("anybody", "nowhere", realm="nobody.test", context="context_2")
             await _cause_trouble(node)
@@ -97,6 +101,8 @@ def _settings(folder: Path, switch_port: int, records: int) -> Settings:
             "MIRLITON_LEG_RECORDS_PORT": str(records),
             "MIRLITON_SIMULATOR_PORT": str(switch_port),
             "MIRLITON_SIMULATOR_PASSWORD": PASSWORD,
+            # Nobody is there: the edge goes on trying.
+            "MIRLITON_EDGE_AMQP_URI": f"amqp://guest:guest@127.0.0.1:{free_port()}/",
         }
     )
 

@@ -19,6 +19,8 @@ from mirliton.whapps.callflow.listener import EXECUTORS
 PER_CALL = (CALLS, EXECUTORS)
 """Supervisors that must have no child when no call is up."""
 ONE_BY_ONE = (*PER_CALL, ACCOUNTS_SUPERVISOR)
+STAYING = ("account", "agent", "conference", "ledger", "queue")
+"""Kinds of actors that stay for a while when no call is up."""
 
 
 async def missing_children(node: Node, tree: Tree, address: Address | None = None) -> list[str]:
@@ -56,7 +58,7 @@ class Footprint:
 
 
 def left_over(node: Node, before: Footprint) -> list[str]:
-    """What a node holds that it should not when no call is up. Accounts' own actors may stay."""
+    """What a node holds that it should not when no call is up. The actors of accounts, queues and agents may stay."""
     complaints = []
     now = Footprint.of(node)
     for kind in sorted(before.processes.keys() | now.processes.keys()):
@@ -64,8 +66,8 @@ def left_over(node: Node, before: Footprint) -> list[str]:
             complaints.append(f"{now.processes[kind]} processes {kind}, there were {before.processes[kind]}")
     if now.tasks != before.tasks:
         complaints.append(f"{now.tasks} tasks, there were {before.tasks}")
-    # An account that died with its supervisor is started again when a call needs it; until then its mail waits.
-    parked = {name: count for name, count in node.registry.parked().items() if name.kind != "account"}
+    # One that died with its supervisor is started again when a call needs it; until then its mail waits.
+    parked = {name: count for name, count in node.registry.parked().items() if name.kind not in STAYING}
     if waiting := {str(name): count for name, count in parked.items() if count}:
         complaints.append(f"mail waits for nobody: {waiting}")
     return complaints + unsettled(node)
@@ -74,15 +76,15 @@ def left_over(node: Node, before: Footprint) -> list[str]:
 def _kinds(node: Node) -> Iterator[str]:
     for cell in node.processes():
         name = cell.names[0] if cell.names else None
-        if name is None and type(cell.actor) is Supervisor and _supervises_account(cell.actor.tree):
+        if name is None and type(cell.actor) is Supervisor and _supervises_staying(cell.actor.tree):
             continue
-        if name is not None and name.kind == "account":
+        if name is not None and name.kind in STAYING:
             continue
         yield str(name) if name is not None else type(cell.actor).__qualname__
 
 
-def _supervises_account(tree: Tree) -> bool:
-    return any(spec.name is not None and spec.name.kind == "account" for spec in tree.children)
+def _supervises_staying(tree: Tree) -> bool:
+    return any(spec.name is not None and spec.name.kind in STAYING for spec in tree.children)
 
 
 def _tree_of(spec: ChildSpec) -> Tree | None:

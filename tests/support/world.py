@@ -27,8 +27,11 @@ from mirliton.ecallmgr.switch_http import Media, SwitchHttpAddress
 from mirliton.ecallmgr.translate import Surroundings
 from mirliton.runtime import Name, Node
 from mirliton.supervisors import Supervisor, Tree, supervisor, worker
+from mirliton.whapps.acdc import app as acdc
 from mirliton.whapps.callflow import app as callflow
 from mirliton.whapps.cdr import app as cdr
+from mirliton.whapps.conference import app as conference
+from mirliton.whapps.stepswitch import app as stepswitch
 from scene import (
     CONTEXT,
     PASSWORD,
@@ -63,6 +66,9 @@ def house(store: Path, switch_port: int, http_port: int) -> Tree:
             supervisor(account.tree()),
             supervisor(cdr.tree()),
             supervisor(callflow.tree(media)),
+            supervisor(stepswitch.tree()),
+            supervisor(acdc.tree()),
+            supervisor(conference.tree()),
             supervisor(ecallmgr.tree([switch], Surroundings(context=CONTEXT), http)),
         ],
         intensity=5,
