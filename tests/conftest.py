@@ -1,5 +1,6 @@
 """Fixtures every test may use, and the list of skipped tests with which a run ends."""
 
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator
@@ -53,6 +54,13 @@ def every_node_is_strict(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     yield
     found = [violation for node in made for violation in node.strict_violations]
     assert not found, found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test whose name holds an address is another one in each process, and cannot be shared out or run again."""
+    passing = [item.nodeid for item in items if re.search(r" at 0x[0-9a-f]+>", item.nodeid)]
+    if passing:
+        raise pytest.UsageError(f"tests with an address in their name, give them other ids: {passing}")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -65,7 +65,7 @@ def test_a_command_is_one_api_command(command: Any, api: str) -> None:
         ("room x", kapi.Lock(ID)),
         ("room\nhupall", kapi.Lock(ID)),
         ("", kapi.Lock(ID)),
-        ("room", object()),
+        ("room", "no command"),
     ],
     ids=repr,
 )
