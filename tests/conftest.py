@@ -56,6 +56,11 @@ def every_node_is_strict(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     assert not found, found
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Long bytes stand in a test's name by their length: some differ each time that they are made."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > 40 else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test whose name holds an address is another one in each process, and cannot be shared out or run again."""
     passing = [item.nodeid for item in items if re.search(r" at 0x[0-9a-f]+>", item.nodeid)]
