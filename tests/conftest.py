@@ -57,8 +57,10 @@ def every_node_is_strict(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Long bytes stand in a test's name by their length: some differ each time that they are made."""
-    return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > 40 else None
+    """What is long stands in a test's name by its length: some has a million characters, some differs at each start."""
+    if isinstance(val, bytes):
+        return f"{len(val)} bytes" if len(val) > 40 else None
+    return f"{len(val)} characters" if isinstance(val, str) and len(val) > 200 else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
