@@ -26,9 +26,10 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel as BareChannel
-from aiormq.exceptions import AMQPError, DeliveryError, PublishError
+from aiormq.exceptions import AMQPError
 from yarl import URL
 
+from mirliton.runtime.transport.broker import BROKEN, disconnect, published
 from mirliton.runtime.transport.frames import Endpoint
 from mirliton.runtime.transport.network import Outcome, Receiver
 
@@ -41,8 +42,6 @@ QUEUE_NAME: Final = re.compile(r"[a-zA-Z0-9-_.:@#,/+ ]{1,255}")
 """Of which the client library lets a name consist."""
 DEAF_AFTER: Final = 3
 """Announcements of one's own that do not come back."""
-BROKEN: Final = (AMQPError, OSError, TimeoutError, RuntimeError, asyncio.CancelledError)
-"""What aio-pika raises when a connection goes away under a call; a publish in flight is cancelled."""
 
 
 class AmqpNetwork:
@@ -141,21 +140,10 @@ class AmqpNetwork:
         data = make()
         if data is None:
             return
-        outcome = Outcome.FAILED
-        if channel is not None:
-            try:
-                # It need not wait for the socket as well: nothing more goes there before this is confirmed.
-                await channel.basic_publish(
-                    data, routing_key=queue, mandatory=True, timeout=self._publish_timeout, wait=False
-                )
-                outcome = Outcome.CONFIRMED
-            except PublishError:
-                outcome = Outcome.RETURNED
-            except DeliveryError:
-                outcome = Outcome.REFUSED
-            except BROKEN as error:
-                self._node.log.debug("publish_failed", queue=queue, error=repr(error))
-        done(outcome)
+        if channel is None:
+            done(Outcome.FAILED)
+        else:
+            done(await published(self._node, channel, queue, data, self._publish_timeout))
 
     async def _announce(self, channel: BareChannel | None, data: bytes) -> None:
         if channel is None:
@@ -201,7 +189,7 @@ class AmqpNetwork:
                 log.warning("broker_unreachable", error=repr(error), again_in=self._pause)
             finally:
                 was_up, self._channel = self._channel is not None, None
-                await self._disconnect(connection)
+                await disconnect(self._node, connection, self._connect_timeout)
             self._tries += 1
             if was_up:
                 self._receiver.network_down(reason)
@@ -240,15 +228,6 @@ class AmqpNetwork:
             return False
         await channel.close()
         return True
-
-    async def _disconnect(self, connection: AbstractConnection | None) -> None:
-        if connection is None or connection.is_closed:
-            return
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                await asyncio.shield(asyncio.ensure_future(connection.close()))
-        except BROKEN as error:
-            self._node.log.debug("disconnect_failed", error=repr(error))
 
     def _break(self, reason: str) -> None:
         if self._broken is not None and not self._broken.done():

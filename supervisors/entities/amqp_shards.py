@@ -24,11 +24,10 @@ from aio_pika.abc import AbstractConnection
 from aiormq import spec
 from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel as BareChannel
-from aiormq.exceptions import DeliveryError, PublishError
 from yarl import URL
 
 from mirliton.runtime.transport import Keyring
-from mirliton.runtime.transport.amqp import BROKEN
+from mirliton.runtime.transport.broker import BROKEN, disconnect, published
 from mirliton.runtime.transport.network import Outcome
 from mirliton.supervisors.entities.errors import EntityFault
 from mirliton.supervisors.entities.seal import ANY_SHARD, seal, unseal
@@ -221,24 +220,9 @@ class AmqpShards:
         outcome = Outcome.FAILED
         if channel is not None:
             properties = spec.Basic.Properties(delivery_mode=2, message_id=str(next(self._numbers)))
-            try:
-                await channel.basic_publish(
-                    body,
-                    routing_key=queue,
-                    properties=properties,
-                    mandatory=True,
-                    timeout=self._publish_timeout,
-                    wait=False,
-                )
-                outcome = Outcome.CONFIRMED
-                if channel is self._publisher:
-                    self._receiver.confirmed(asked_at)
-            except PublishError:
-                outcome = Outcome.RETURNED
-            except DeliveryError:
-                outcome = Outcome.REFUSED
-            except BROKEN as error:
-                self._node.log.debug("shard_publish_failed", queue=queue, error=repr(error))
+            outcome = await published(self._node, channel, queue, body, self._publish_timeout, properties)
+            if outcome is Outcome.CONFIRMED and channel is self._publisher:
+                self._receiver.confirmed(asked_at)
         told(outcome)
 
     # Dead letters
@@ -294,7 +278,7 @@ class AmqpShards:
                 self._channels.clear()
                 if was_up and reason:
                     self._receiver.shards_down(reason)
-                await self._disconnect(connection)
+                await disconnect(self._node, connection, self._publish_timeout)
             await asyncio.sleep(self._pause)
 
     async def _connect(self) -> AbstractConnection:
@@ -330,15 +314,6 @@ class AmqpShards:
         bare = await channel.get_underlay_channel()
         assert isinstance(bare, BareChannel)
         return bare
-
-    async def _disconnect(self, connection: AbstractConnection | None) -> None:
-        if connection is None or connection.is_closed:
-            return
-        try:
-            async with asyncio.timeout(self._publish_timeout):
-                await asyncio.shield(asyncio.ensure_future(connection.close()))
-        except BROKEN as error:
-            self._node.log.debug("disconnect_failed", error=repr(error))
 
     def _break(self, reason: str) -> None:
         if self._broken is not None and not self._broken.done():
