@@ -1,23 +1,26 @@
 """A tree that runs on one node of a cluster at a time (OTP: a distributed application, kernel's dist_ac).
 
-    acting = Tree("one_for_one", [supervisor(switches_tree)], intensity=5, period=10.0)
-    root = Tree("one_for_one", [supervisor(failover("ecallmgr", acting))], …)    # on each node that could run it
+    acting = [worker(Channels, "fs1"), worker(Connection, "fs1")]
+    root = Tree("one_for_one", [supervisor(failover("switch fs1", acting, place=0))], …)    # on each that could run it
 
-Each such node has a Failover; they know of one another by a process group. The oldest node acts: it runs the tree. When
-it is lost another takes the tree over, within `Delays`; when it comes back it waits, and does not take it back.
+Each such node has a Failover; they know of one another by a process group, and one acts: it runs the tree. Which one is
+said by `place`: groups with places 0, 1, 2 … are dealt out in turn to the nodes that are there, in the order of their
+names, so that each has its part of them; without a place the oldest node acts. When a node is lost another takes its
+trees over, within `Delays`; when it comes back it waits, and takes nothing back, unless somebody asks (Yield).
 
 There is no vote. Nodes that see each other agree, by two rules: of two that act the one with the higher *term* stays
-(each takeover counts one up), and a node that others could have taken over from does not act while it cannot reach the
-network, nor after it has slept. A node that hangs or is cut off is taken over from only when by these rules it has
-stopped acting: `silent` seconds after it counts as down. So two act at the same time for no longer than one turn of the
-loop of a node that wakes up.
+(each takeover counts one up), and a node that others could have taken over from acts only under a lease
+(runtime/transport/lease.py): it stops when the network has not confirmed for so long that it is heard. That is before
+any other misses it, and only what another has heard itself by then counts: one that has slept waits. So two never act
+at the same time while the network does what it confirms. What acts on the world outside asks `leave_to_act` at the last
+moment, so that a node that wakes up does nothing before it has looked.
 
 A restart of a Failover ends the tree on its node too (they are one_for_all), and others may take over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +32,7 @@ from mirliton.runtime import (
     GenServer,
     GroupJoined,
     Name,
+    Node,
     NoReply,
     Pid,
     Ref,
@@ -53,28 +57,31 @@ STOP_TIMEOUT: Final = 60.0
 
 @dataclass(frozen=True)
 class Delays:
-    """Seconds. `settle` after the network is up, in which others are heard; before a tree is taken over: `left` when
-    the one that ran it has ended, `closed` when its node has, `silent` when its node is silent; `asleep`, of this loop,
-    after which somebody else may have taken over; `failed` before a node that could not start the tree tries again."""
+    """Seconds. `settle` after a lease has begun, or this loop has slept, in which others are heard; before a tree is
+    taken over: `left` when the one that ran it has ended, `closed` when its node has, `silent` when its node has been
+    silent for longer than a lease; `awake` for which this loop may stand still and still know what is going on;
+    `failed` before a node that could not start the tree tries again."""
 
     settle: float = 2.0
     left: float = 0.1
     closed: float = 0.3
-    silent: float = 10.0
-    asleep: float = 5.0
+    silent: float = 0.3
+    awake: float = 1.0
     failed: float = 5.0
 
 
 @message("failover.standing")
 class Standing:
-    """How one Failover stands. `term` is 0 where it does not act, `highest` that of the last who did; the lowest
-    `since` is the oldest."""
+    """How one Failover stands. `term` is 0 where it does not act, `highest` that of the last who did, who wanted `heir`
+    (a node, or nobody) to be the next; the lowest `since` is the oldest."""
 
     pid: Pid
     since: int
     term: int
     highest: int
     willing: bool
+    place: int = -1
+    heir: str = ""
 
     @property
     def rank(self) -> tuple[int, str]:
@@ -88,6 +95,21 @@ class SetWilling:
     willing: bool
 
 
+@message("failover.yield")
+class Yield:
+    """Let that node act instead; without one, the node whose turn it is (`FailoverStatus.preferred`). Answered with a
+    FailoverStatus when this one has ended its tree or has nothing to yield, or with CannotYield."""
+
+    to: str | None = None
+
+
+@message("failover.cannot_yield")
+class CannotYield:
+    """Why not."""
+
+    reason: str
+
+
 @message("failover.ask")
 class AskStanding:
     """Ask for a FailoverStatus."""
@@ -96,7 +118,7 @@ class AskStanding:
 @message("failover.status")
 class FailoverStatus:
     """`acting`: the tree runs here. `others`: the nodes that could take it over now. `by`: the node where it runs, as
-    far as is known here."""
+    far as is known here. `preferred`: that where it would run if it were dealt out now."""
 
     acting: bool
     term: int
@@ -105,6 +127,7 @@ class FailoverStatus:
     by: str | None
     takeovers: int
     step_downs: int
+    preferred: str | None = None
 
 
 def failover_name(group: str) -> Name:
@@ -112,21 +135,14 @@ def failover_name(group: str) -> Name:
     return Name("failover", group)
 
 
-def failover(group: str, children: Sequence[ChildSpec], delays: Delays | None = None) -> Tree:
+def failover(group: str, children: Sequence[ChildSpec], delays: Delays | None = None, *, place: int = -1) -> Tree:
     """What each node that could run `children` runs; they are started and stopped together, in their order."""
     acting = Tree("one_for_one", [], intensity=5, period=10.0, name=Name("supervisor", f"{group} acting"))
+    arguments = (group, acting.name, tuple(children), delays or Delays(), place)
     return Tree(
         "one_for_all",
         [
-            worker(
-                Failover,
-                group,
-                acting.name,
-                tuple(children),
-                delays or Delays(),
-                id="failover",
-                name=failover_name(group),
-            ),
+            worker(Failover, *arguments, id="failover", name=failover_name(group)),
             # Behind it, so that it ends first: nobody takes over from a tree that is still ending.
             supervisor(acting),
         ],
@@ -136,16 +152,29 @@ def failover(group: str, children: Sequence[ChildSpec], delays: Delays | None = 
     )
 
 
+def leave_to_act(node: Node, group: str) -> Callable[[], bool]:
+    """Whether what the tree of this group has begun on this node may have an effect outside now: to be asked just
+    before it, from any thread. Where there is no such group it always may."""
+    cell = node.find(failover_name(group))
+    if cell is None or not isinstance(cell.actor, Failover):
+        return lambda: True
+    own = cell.actor
+    return lambda: cell.alive and own.may_act()
+
+
 class Failover(GenServer):
     """Under `failover_name(group)`. On a node without a cluster it acts at once."""
 
-    def init(self, group: str, acting: Name, children: tuple[ChildSpec, ...], delays: Delays) -> NoReply:
+    def init(self, group: str, acting: Name, children: tuple[ChildSpec, ...], delays: Delays, place: int) -> NoReply:
         self.group = group
         self.supervisor = acting
         self.children = children
         self.delays = delays
+        self.place = place
         self.term = 0
         self.highest = 0
+        self.heir = ""
+        """Who shall act next, as the last that acted wanted it."""
         self.willing = True
         self.others: dict[Pid, Standing | None] = {}
         """Those that are in reach, as they have told; None for one that has not."""
@@ -156,6 +185,10 @@ class Failover(GenServer):
         """Nodes that were lost and may still run."""
         self.paired = False
         """Another could have taken over."""
+        self.lease = 0
+        """The lease under which it acts; 0 while it is alone, or has none yet."""
+        self.barred = False
+        """It has to stop acting at once."""
         self.not_before = 0.0
         self.unable = False
         """It could not start the tree a moment ago."""
@@ -178,6 +211,15 @@ class Failover(GenServer):
     def acting(self) -> bool:
         return self.term > 0
 
+    def may_act(self) -> bool:
+        """See `leave_to_act`."""
+        distribution = self.node.distribution
+        if self.barred or not self.term:
+            return False
+        if distribution is None or not self.paired:
+            return True
+        return distribution.lease.holds(self.lease) if self.lease else distribution.is_connected
+
     @property
     def is_willing(self) -> bool:
         return self.willing and not self.unable
@@ -199,6 +241,8 @@ class Failover(GenServer):
                 await self._decide()
                 self._tell()
                 return Reply(self._standing())
+            case Yield(to):
+                return Reply(await self._yield(to))
             case AskStanding():
                 return Reply(self._status())
         return super().handle_call(request, sender)
@@ -242,7 +286,10 @@ class Failover(GenServer):
     def _heard(self, standing: Standing) -> None:
         if standing.pid in self.others:
             self.others[standing.pid] = standing
-            self.highest = max(self.highest, standing.highest)
+            if standing.highest > self.highest:
+                self.highest, self.heir = standing.highest, standing.heir
+            elif standing.highest == self.highest and standing.heir:
+                self.heir = standing.heir
             self.paired = self.paired or standing.willing
 
     def _parted(self, pid: Pid, reason: Any) -> None:
@@ -265,9 +312,12 @@ class Failover(GenServer):
             self._unpair()
             return
         self.silent.add(node)
-        if reason != "broker_lost" and standing.term:
-            # It hangs, or is cut off; it may be acting until it notices.
-            self._wait(self.delays.silent)
+        distribution = self.node.distribution
+        if reason == "broker_lost" or not standing.term or distribution is None:
+            return
+        # It hangs, or is cut off, and acts while its lease lasts. That of one that was silent has run out meanwhile.
+        left = 0.0 if reason == "net_tick_timeout" else distribution.lease.length
+        self._wait(left + self.delays.silent)
 
     def _unpair(self) -> None:
         self.paired = bool(self.lost or self.silent) or any(
@@ -281,20 +331,27 @@ class Failover(GenServer):
     # What follows from it
 
     async def _tick(self) -> None:
-        now = self._now()
-        slept, self.ticked = now - self.ticked > self.delays.asleep, now
+        self._wake()
         self.start_timer(TICK, "tick")
-        if slept and self.acting and self.paired:
-            await self._step_down("it slept")
+        if self.acting and self.paired and not self.lease and self.node.distribution is not None:
+            self.lease = self.node.distribution.lease.number
+
+    def _wake(self) -> None:
+        """What this loop believes of others after it has slept is old."""
+        now = self._now()
+        if now - self.ticked > self.delays.awake:
             self._wait(self.delays.settle)
+        self.ticked = now
 
     async def _decide(self) -> None:
         if self.acting:
             reason = self._against_acting()
             if reason:
                 await self._step_down(reason)
-        elif self._is_mine():
-            await self._act()
+        else:
+            self._wake()
+            if self._is_mine():
+                await self._act()
 
     def _against_acting(self) -> str:
         mine = self._standing()
@@ -303,8 +360,8 @@ class Failover(GenServer):
                 return f"{other.pid.node} acts"
         if not self.is_willing and any(other.willing for other in self._known()):
             return "another shall act"
-        if self.paired and not self._is_connected():
-            return "the network is lost"
+        if not self.may_act():
+            return "the network does not confirm that it is heard"
         return ""
 
     def _is_mine(self) -> bool:
@@ -313,27 +370,36 @@ class Failover(GenServer):
         known = list(self._known())
         if len(known) < len(self.others) or any(other.term for other in known):
             return False
-        mine = self._standing()
+        return self._next(self.heir).pid == self.pid
+
+    def _next(self, heir: str = "") -> Standing:
+        """Whose turn it is, of all that are known: the heir's, or as the place says."""
+        members = sorted([self._standing(), *self._known()], key=lambda each: each.pid.node)
         # Where nobody is willing somebody must act all the same.
-        return all((not mine.willing, mine.rank) < (not other.willing, other.rank) for other in known)
+        able = [each for each in members if each.willing] or members
+        for each in able:
+            if each.pid.node == heir:
+                return each
+        # Nodes with other settings may have another place for it: that of the first counts.
+        place = members[0].place
+        return able[place % len(able)] if place >= 0 else min(able, key=lambda each: each.rank)
 
     def _known(self) -> list[Standing]:
         return [standing for standing in self.others.values() if standing is not None]
-
-    def _is_connected(self) -> bool:
-        distribution = self.node.distribution
-        return distribution is None or distribution.is_connected
 
     def _has_settled(self) -> bool:
         distribution = self.node.distribution
         if distribution is None:
             return True
-        since = distribution.connected_since
-        return since is not None and self._now() - since >= self.delays.settle
+        lease = distribution.lease
+        return lease.number > 0 and self._now() - lease.since >= self.delays.settle
 
     async def _act(self) -> None:
         took_over = self.highest > 0
         self.term = self.highest = self.highest + 1
+        self.heir = ""
+        self.barred = False
+        self.lease = self.node.distribution.lease.number if self.node.distribution is not None else 0
         self._tell()
         try:
             for spec in self.children:
@@ -353,15 +419,31 @@ class Failover(GenServer):
     async def _step_down(self, reason: str) -> None:
         self.log.warning("failover_steps_down", group=self.group, term=self.term, reason=reason)
         self.step_downs += 1
+        self.barred = self.barred or not self.may_act() or any(other.term for other in self._known())
         while self.running:
             child = self.running.pop()
             await terminate_child(self, self.supervisor, child, timeout=STOP_TIMEOUT)
             await delete_child(self, self.supervisor, child)
-        self.term = 0
+        self.term = self.lease = 0
         self._tell()
 
+    async def _yield(self, to: str | None) -> FailoverStatus | CannotYield:
+        if self.acting:
+            heir = to or self._next().pid.node
+            able = {each.pid.node for each in self._known() if each.willing}
+            if heir != self.node.name and heir not in able:
+                return CannotYield(
+                    f"{heir} cannot take {self.group} over; there are: {', '.join(sorted(able)) or 'none'}"
+                )
+            if heir != self.node.name:
+                self.heir = heir
+                await self._step_down(f"{heir} shall act")
+        return self._status()
+
     def _standing(self) -> Standing:
-        return Standing(self.pid, self.node.incarnation, self.term, self.highest, self.is_willing)
+        return Standing(
+            self.pid, self.node.incarnation, self.term, self.highest, self.is_willing, self.place, self.heir
+        )
 
     def _tell(self) -> None:
         standing = self._standing()
@@ -372,7 +454,9 @@ class Failover(GenServer):
         known = self._known()
         by = self.node.name if self.acting else next((each.pid.node for each in known if each.term), None)
         others = tuple(sorted(each.pid.node for each in known if each.willing))
-        return FailoverStatus(self.acting, self.term, self.willing, others, by, self.takeovers, self.step_downs)
+        preferred = self._next().pid.node
+        counts = self.takeovers, self.step_downs
+        return FailoverStatus(self.acting, self.term, self.willing, others, by, *counts, preferred)
 
     def _now(self) -> float:
         return self.node.clock.now()
@@ -380,11 +464,14 @@ class Failover(GenServer):
 
 __all__ = [
     "AskStanding",
+    "CannotYield",
     "Delays",
     "Failover",
     "FailoverStatus",
     "SetWilling",
     "Standing",
+    "Yield",
     "failover",
     "failover_name",
+    "leave_to_act",
 ]

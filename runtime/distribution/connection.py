@@ -57,6 +57,9 @@ class Connection:
             Op.UNNAMED: self._unnamed,
         }
 
+        self.is_near = distribution.is_near(self.name)
+        """The other node is of this one's zone."""
+
     def pid(self, serial: int) -> Pid:
         """A process of the other node."""
         return Pid(self.name, self.incarnation, serial)
@@ -157,13 +160,21 @@ class Connection:
     def _ask(self, tag: int, to: int | Name, sender: int | Pid | None, request: bytes) -> None:
         self.calls.asked(tag, to, self.pid(sender) if isinstance(sender, int) else sender, request)
 
+    # What is said of groups and names counts within a zone only.
+
     def _joined(self, scope: str, group: Any, serials: list[Any]) -> None:
+        if not self.is_near:
+            return
         self.distribution.groups.joined(scope, group, self._pids(serials))
 
     def _left(self, scope: str, group: Any, serials: list[Any]) -> None:
+        if not self.is_near:
+            return
         self.distribution.groups.left(scope, group, self._pids(serials))
 
     def _named(self, rows: list[Any]) -> None:
+        if not self.is_near:
+            return
         self.distribution.directory.named(self.name, rows)
 
     def _unnamed(self, names: list[Any]) -> None:

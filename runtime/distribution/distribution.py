@@ -18,8 +18,10 @@ from mirliton.runtime.protocol import Down, From, Ref
 from mirliton.runtime.reasons import NOCONNECTION, NOPROC
 from mirliton.runtime.transport.counters import Counters
 from mirliton.runtime.transport.keys import Keyring
+from mirliton.runtime.transport.lease import Lease
 from mirliton.runtime.transport.mesh import Limits, Mesh
 from mirliton.runtime.transport.network import Network
+from mirliton.runtime.transport.zones import zone_of
 
 if TYPE_CHECKING:
     from mirliton.runtime.cell import Monitor
@@ -44,8 +46,10 @@ class Distribution:
         self.keys = keys
         self._mesh = Mesh(node, network, keys, self, limits or Limits())
         self._connections: dict[str, Connection] = {}
-        self.groups = FarGroups(node, self._connections)
-        self.directory = Directory(node, self._connections, shared or {})
+        self._near: dict[str, Connection] = {}
+        """Those to nodes of this node's own zone: only with them it has groups and names in common."""
+        self.groups = FarGroups(node, self._near)
+        self.directory = Directory(node, self._near, shared or {})
         self._monitors = NodeMonitors(node)
         self._number = 0
 
@@ -100,9 +104,9 @@ class Distribution:
         return self._mesh.network_is_up
 
     @property
-    def connected_since(self) -> float | None:
-        """By the node's clock; None where it is not."""
-        return self._mesh.network_up_since
+    def lease(self) -> Lease:
+        """Whether this node may act as what only one node of the cluster may be."""
+        return self._mesh.lease
 
     def waiting(self) -> int:
         """Envelopes that wait for their batch, for all nodes together."""
@@ -116,6 +120,14 @@ class Distribution:
     def nodes(self) -> list[str]:
         """The other nodes that are up."""
         return sorted(self._connections)
+
+    def near(self) -> list[str]:
+        """Those of them that are of this node's own zone: all where there are no zones."""
+        return sorted(self._near)
+
+    def is_near(self, node: str) -> bool:
+        """Whether a node is of this node's own zone."""
+        return zone_of(node) == zone_of(self.node.name)
 
     def monitor_nodes(self, watcher: Pid, on: bool = True) -> None:
         """Tell this process of each NodeIsUp and NodeIsDown from now on, or no more. Its end is the end of that."""
@@ -135,13 +147,17 @@ class Distribution:
     # What the mesh says
 
     def peer_up(self, peer: Peer) -> None:
-        connection = self._connections[peer.endpoint.node] = Connection(self, peer)
-        self.groups.up(connection)
-        self.directory.up(connection)
+        node = peer.endpoint.node
+        connection = self._connections[node] = Connection(self, peer)
+        if self.is_near(node):
+            self._near[node] = connection
+            self.groups.up(connection)
+            self.directory.up(connection)
         self._monitors.tell(NodeIsUp(*peer.endpoint))
 
     def peer_down(self, peer: Peer, reason: str) -> None:
         connection = self._connections.pop(peer.endpoint.node, None)
+        self._near.pop(peer.endpoint.node, None)
         if connection is not None:
             self.directory.down(peer.endpoint.node)  # first: who hears of an end may ask at once who has its name now
             connection.lost()

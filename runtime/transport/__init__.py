@@ -2,6 +2,7 @@
 
 keys.py frames.py     the shared secret; frames and their signatures
 session.py lane.py    who agrees with whom on what; order, batches, bounds (all of these without I/O)
+lease.py              whether this node may act as the only one
 peer.py mesh.py       one other node; all of them, signs of life, who is up and down
 network.py            what carries frames: an interface of two ends
 memory.py             in memory, for tests, with faults
@@ -14,6 +15,7 @@ What nodes do with each other is in ../distribution/.
 
 from mirliton.runtime.transport.frames import Endpoint
 from mirliton.runtime.transport.keys import Keyring
+from mirliton.runtime.transport.lease import Lease
 from mirliton.runtime.transport.memory import Hub, MemoryNetwork
 from mirliton.runtime.transport.mesh import Limits
 from mirliton.runtime.transport.network import Network, Outcome, Receiver
@@ -23,6 +25,7 @@ __all__ = [
     "Endpoint",
     "Hub",
     "Keyring",
+    "Lease",
     "Limits",
     "MemoryNetwork",
     "Network",

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DELAY: Final = 0.001
 CONNECT_DELAY: Final = 0.001
+UNCONFIRMED_AFTER: Final = 4.0
+"""Seconds until a frame counts as lost of which nothing is heard."""
 
 
 class Hub:
@@ -42,6 +44,8 @@ class Hub:
         self.slow: set[str] = set()
         """Nodes that take nothing just now: what is sent there is refused for the moment."""
         self._random = random.Random(seed)  # noqa: S311 - faults to order, not secrets
+        self.unplugged: set[str] = set()
+        """Nodes whose cable is out, so to speak: nothing comes and goes, nothing is confirmed, and nobody is told."""
         self._ends: dict[Endpoint, MemoryNetwork] = {}
         self._speakers: dict[Endpoint, MemoryNetwork] = {}
         """Ends that do not listen."""
@@ -127,7 +131,7 @@ class Hub:
 
     def _deliver(self, sender: MemoryNetwork, receiver: MemoryNetwork, data: bytes) -> None:
         pair = (sender.endpoint.node, receiver.endpoint.node)
-        if pair in self._cuts or self._random.random() < self.loss:
+        if pair in self._cuts or self.unplugged.intersection(pair) or self._random.random() < self.loss:
             return
         for _ in range(1 + (self._random.random() < self.doubling)):
             now = receiver.node.clock.now()
@@ -179,6 +183,9 @@ class MemoryNetwork:
         connection = self._connected
 
         def at_hub(data: bytes) -> None:
+            if self.endpoint.node in self._hub.unplugged:
+                self.node.after(UNCONFIRMED_AFTER, self._tell, (done, Outcome.FAILED))
+                return
             alive = connection and connection == self._connected
             outcome = self._hub.carry(self, to, data) if alive else Outcome.FAILED
             self.node.after(self._hub.delay, self._tell, (done, outcome))

@@ -24,6 +24,7 @@ from mirliton.runtime.transport.counters import Counters
 from mirliton.runtime.transport.frames import EVERYBODY, Endpoint, Frame, Kind, pack, unpack
 from mirliton.runtime.transport.keys import Keyring
 from mirliton.runtime.transport.lane import OUTBOX_BYTES, OUTBOX_ENVELOPES, Batch
+from mirliton.runtime.transport.lease import Lease
 from mirliton.runtime.transport.network import Network, Outcome
 from mirliton.runtime.transport.peer import Peer
 from mirliton.runtime.transport.session import Heard
@@ -56,6 +57,12 @@ class Limits:
     outbox_envelopes: int = OUTBOX_ENVELOPES
     outbox_bytes: int = OUTBOX_BYTES
 
+    @property
+    def lease(self) -> float:
+        """For which a node may act alone after it was last confirmed that it is heard (lease.py): so much shorter than
+        `silence` that it has stopped before others miss it."""
+        return 0.75 * self.silence
+
     def __post_init__(self) -> None:
         if not 0 < 2 * self.tick <= self.silence:
             raise ValueError(f"silence ({self.silence:g} s) must be two ticks ({self.tick:g} s) at least")
@@ -87,8 +94,7 @@ class Mesh:
         self.counters = Counters()
         self.peers: dict[str, Peer] = {}
         self.network_is_up = False
-        self.network_up_since: float | None = None
-        """On the node's clock, while it is up."""
+        self.lease = Lease(node.clock, limits.lease)
         self._network = network
         self._owner = owner
         self._timer: Timer | None = None
@@ -155,6 +161,21 @@ class Mesh:
     def _announce(self, kind: Kind) -> None:
         self._network.announce(self._pack(Frame(kind, self.endpoint, EVERYBODY)))
 
+    def _beat(self) -> None:
+        """Send a frame to this node itself: that it is confirmed renews the lease."""
+        begun = 0.0
+
+        def frame() -> bytes:
+            nonlocal begun
+            begun = self.node.clock.now()
+            return self._pack(Frame(Kind.ANNOUNCE, self.endpoint, EVERYBODY))
+
+        def done(outcome: Outcome) -> None:
+            if outcome is Outcome.CONFIRMED and self.network_is_up and self.lease.confirmed(begun):
+                self._say_here()  # others may have missed this node, and it them
+
+        self._network.publish(self.endpoint, frame, done)
+
     def _pack(self, frame: Frame) -> bytes:
         data = pack(frame, self.keys)
         self.counters.frames_out += 1
@@ -165,10 +186,10 @@ class Mesh:
 
     def network_up(self) -> None:
         self.network_is_up = True
-        self.network_up_since = self.node.clock.now()
         self._ups += 1
         self.counters.reconnects += self._ups > 1
         self._say_here()
+        self._beat()
         waiters, self._waiters = self._waiters, []
         for future in waiters:
             if not future.done():
@@ -176,7 +197,7 @@ class Mesh:
 
     def network_down(self, reason: str) -> None:
         self.network_is_up = False
-        self.network_up_since = None
+        self.lease.lost()
         self.node.log.warning("network_lost", reason=reason)
         for peer in list(self.peers.values()):
             self._end(peer, "broker_lost")
@@ -333,6 +354,8 @@ class Mesh:
             elif not peer.sent:
                 peer.sign_of_life()
             peer.sent = False
+        if self.network_is_up:
+            self._beat()
         self._ticks_to_announce -= 1
         if self._ticks_to_announce <= 0 and self.network_is_up:
             self._say_here()

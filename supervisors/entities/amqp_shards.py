@@ -31,7 +31,7 @@ from mirliton.runtime.transport.broker import BROKEN, disconnect, published
 from mirliton.runtime.transport.network import Outcome
 from mirliton.supervisors.entities.errors import EntityFault
 from mirliton.supervisors.entities.seal import ANY_SHARD, seal, unseal
-from mirliton.supervisors.entities.shards import Delivery, Letter, ShardReceiver, Told
+from mirliton.supervisors.entities.shards import Delivery, Letter, ShardReceiver, Told, letter_id
 
 if TYPE_CHECKING:
     from mirliton.runtime.node import Node
@@ -48,16 +48,16 @@ JOIN_PAUSE: Final = 1.0
 class AmqpShards:
     """One node's connection to RabbitMQ for its entities; give it to Entities.
 
-    `url` and `ssl_context` as for AmqpNetwork; `count` shards, the same on all nodes and for ever. The queue of a shard
-    holds `longest` messages (each of up to Options.batch), more are refused. All durations are seconds:
-    `connect_timeout` for connecting with all that belongs to it, `publish_timeout` until a publish that is not
+    `url`, one or several, and `ssl_context` as for AmqpNetwork; `count` shards, the same on all nodes and for ever.
+    The queue of a shard holds `longest` messages (each of up to Options.batch), more are refused. All durations are
+    seconds: `connect_timeout` for connecting with all that belongs to it, `publish_timeout` until a publish that is not
     confirmed counts as lost, `pause` between two attempts to connect, `heartbeat` of AMQP itself, which must be longer
     than the lease.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         keys: Keyring,
         *,
         count: int = 64,
@@ -70,16 +70,16 @@ class AmqpShards:
         heartbeat: int = 5,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        parsed = URL(url)
-        if parsed.scheme not in ("amqp", "amqps"):
-            raise ValueError(f"a broker's URL begins with amqp:// or amqps://, not with {parsed.scheme}://")
+        self._urls = [_parsed(each, heartbeat) for each in ([url] if isinstance(url, str) else url)]
+        if not self._urls:
+            raise ValueError("a broker needs one URL at least")
         if not 1 <= count <= 4096:
             raise ValueError(f"there are 1 to 4096 shards, not {count}")
         self.count = count
         self.refused = 0
         """Messages that nobody with a key of ours has made."""
         self._keys = keys
-        self._url = parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=str(heartbeat))
+        self._tries = 0
         self._prefix = prefix
         self._prefetch = prefetch
         self._longest = longest
@@ -158,6 +158,9 @@ class AmqpShards:
         self._node.log.warning("shard_taken_away", shard=shard, reason=reason)
         await self._close(channel)
         self._receiver.left(shard, reason)
+
+    def joined(self, shard: int) -> bool:
+        return shard in self._channels and shard not in self._joining
 
     async def leave(self, shard: int) -> None:
         channel = self._channels.pop(shard, None)
@@ -242,7 +245,7 @@ class AmqpShards:
                         break
                     # One that the broker itself has set aside is as it was in the queue of its shard.
                     read = unseal(self._keys, message.body)
-                    letter = Letter(tag, read[1] if read is not None else b"")
+                    letter = Letter(tag, read[1] if read is not None else b"", letter_id(message.body))
                     looked.append(letter)
                     if take(letter):
                         await channel.basic_ack(tag)
@@ -250,6 +253,17 @@ class AmqpShards:
         except BROKEN as error:
             raise EntityFault(f"the dead letters cannot be read: {error!r}") from error
         return looked
+
+    async def letter_count(self) -> int:
+        publisher = self._publisher
+        if publisher is None:
+            raise EntityFault("the broker is away: the dead letters cannot be counted")
+        try:
+            async with asyncio.timeout(self._publish_timeout):
+                declared = await self._declare_dead(publisher)
+        except BROKEN as error:
+            raise EntityFault(f"the dead letters cannot be counted: {error!r}") from error
+        return declared.message_count or 0
 
     # The connection
 
@@ -279,7 +293,12 @@ class AmqpShards:
                 if was_up and reason:
                     self._receiver.shards_down(reason)
                 await disconnect(self._node, connection, self._publish_timeout)
+            self._tries += 1
             await asyncio.sleep(self._pause)
+
+    @property
+    def _url(self) -> URL:
+        return self._urls[self._tries % len(self._urls)]
 
     async def _connect(self) -> AbstractConnection:
         connection = await aio_pika.connect(
@@ -291,8 +310,8 @@ class AmqpShards:
     async def _set_up(self, connection: AbstractConnection) -> BareChannel:
         publisher = await self._channel(connection, confirms=True)
         publisher.closing.add_done_callback(lambda _: self._break("the publisher's channel is closed"))
+        await self._declare_dead(publisher)
         quorum: dict[str, Any] = {"x-queue-type": "quorum"}
-        await publisher.queue_declare(self._dead, durable=True, arguments={**quorum, "x-delivery-limit": LOOKS})
         await publisher.queue_declare(self._leases, durable=True, arguments={**quorum, "x-max-length": 1})
         of_a_shard = {
             **quorum,
@@ -307,6 +326,10 @@ class AmqpShards:
         for shard in range(self.count):
             await publisher.queue_declare(self._queue(shard), durable=True, arguments=of_a_shard)
         return publisher
+
+    async def _declare_dead(self, channel: BareChannel) -> spec.Queue.DeclareOk:
+        arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": LOOKS}
+        return await channel.queue_declare(self._dead, durable=True, arguments=arguments)
 
     async def _channel(self, connection: AbstractConnection, *, confirms: bool = False) -> BareChannel:
         channel = await connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
@@ -331,3 +354,10 @@ class AmqpShards:
 
     def _queue(self, shard: int) -> str:
         return f"{self._prefix}.{self.count}.{shard}"
+
+
+def _parsed(url: str, heartbeat: int) -> URL:
+    parsed = URL(url)
+    if parsed.scheme not in ("amqp", "amqps"):
+        raise ValueError(f"a broker's URL begins with amqp:// or amqps://, not with {parsed.scheme}://")
+    return parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=str(heartbeat))

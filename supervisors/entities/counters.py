@@ -18,6 +18,10 @@ class EntityCounters:
         self.takeover_seconds = Spread(TAKEOVER_BOUNDS)
         """From the first delivery of a shard until its entities run and what was delivered is handed to them."""
         self.given_back = 0
+        self.moved = 0
+        """Shards that somebody had moved to a named node, or evened out, by asking this one."""
+        self.connects = 0
+        """Times the way to the shards was made."""
         self.dropped: Counter[str] = Counter(dict.fromkeys(("lease", "broker", "fenced", "left", "fault"), 0))
         """Shards that were lost and not given back, by why."""
         self.lease_losses = 0

@@ -38,10 +38,11 @@ from typing import Any, ClassVar, Final
 from mirliton.runtime import Address, Call, Exit, From, GenServer, MessageTooLarge, NoReply, Reply, Stop
 from mirliton.runtime.codec import encode
 from mirliton.runtime.protocol import Cast, Init
-from mirliton.runtime.reasons import KILLED, NORMAL
+from mirliton.runtime.reasons import KILLED, NORMAL, Shutdown
 from mirliton.runtime.serving import MISSING
+from mirliton.supervisors.entities.keyed import UNREAD
 from mirliton.supervisors.entities.messages import Answer, Passivate, Stamp, Work
-from mirliton.supervisors.entities.slot import UNREAD, Slot, slot_of
+from mirliton.supervisors.entities.slot import Slot, slot_of
 
 _UNSAVED: Any = object()
 MOST_STATE: Final = 1024 * 1024
@@ -60,13 +61,13 @@ class Entity(GenServer):
     idle_after: ClassVar[float | None] = None
     restarts: ClassVar[tuple[int, float]] = (5, 10.0)
 
-    _slot: Slot
-    _saved: Any
-    _acts: list[Callable[[], None]]
-    _work: Work | None
-    _caller: From | None
-    _answer: Answer | None
-    _in_handler: bool
+    _entity_slot: Slot
+    _entity_saved: Any
+    _entity_acts: list[Callable[[], None]]
+    _entity_work: Work | None
+    _entity_caller: From | None
+    _entity_answer: Answer | None
+    _entity_in_handler: bool
 
     def init(self, key: str, state: Any) -> Any:
         """Begin with what was saved last, None when nothing ever was. Answers as GenServer.init does."""
@@ -80,34 +81,34 @@ class Entity(GenServer):
         saved = encode(state)
         if len(saved) > MOST_STATE:
             raise MessageTooLarge(len(saved), MOST_STATE)
-        self._saved = saved
+        self._entity_saved = saved
 
     def tell(self, to: Address, message: Any) -> None:
         """`send` once what this handler saved is on the disk. It is not sent when that comes to nothing."""
-        self._acts.append(partial(self._send_now, to, message))
+        self._entity_acts.append(partial(self._entity_send_now, to, message))
 
     @property
     def stamp(self) -> Stamp:
         """Under which ownership this speaks: who is given it can refuse, by a Fence, what an owner before says late."""
-        return Stamp(self._slot.owner.shard, self._slot.owner.epoch)
+        return Stamp(self._entity_slot.owner.shard, self._entity_slot.owner.epoch)
 
     @property
     def key(self) -> str:
         """The key of its Name."""
-        return self._slot.name.key
+        return self._entity_slot.name.key
 
     def reply(self, sender: From, value: Any) -> None:
         """Answer a call, once what has been saved is on the disk.
 
         A call with a key is answered before its handler is over, by this or by a Reply; one that is not is a crash.
         """
-        if self._work is not None and sender is self._caller:
-            self._answer = Answer(value)
+        if self._entity_work is not None and sender is self._entity_caller:
+            self._entity_answer = Answer(value)
             encode(value)  # what cannot travel fails here, in its handler
         else:
-            self._acts.append(partial(self._reply_now, sender, value))
-            if not self._in_handler:
-                self._end_handler()
+            self._entity_acts.append(partial(self._entity_reply_now, sender, value))
+            if not self._entity_in_handler:
+                self._entity_end_handler()
 
     # What the scheduler calls
 
@@ -115,23 +116,23 @@ class Entity(GenServer):
         names = self._myRef.names
         slot = slot_of(self._myRef.node, names[0]) if names else None
         if slot is None:
-            raise Exit("not_owner")
-        self._slot = slot
-        self._saved, self._acts = _UNSAVED, []
-        self._work = self._caller = self._answer = None
-        self._in_handler = True
+            raise Exit(Shutdown("not_owner"))
+        self._entity_slot = slot
+        self._entity_saved, self._entity_acts = _UNSAVED, []
+        self._entity_work = self._entity_caller = self._entity_answer = None
+        self._entity_in_handler = True
         result = super()._runtime_begin(Init((slot.name.key, slot.begin(self)), {}))
         if type(result) is not CoroutineType:
-            self._end_handler()
+            self._entity_end_handler()
         return result
 
     def receiveMessage(self, message: Any, sender: Any) -> Any:
         cell = self._myRef
-        if not self._slot.has_turn(cell):
+        if not self._entity_slot.has_turn(cell):
             if cell.alive:
                 raise Exit(KILLED)
             return None
-        self._in_handler = True
+        self._entity_in_handler = True
         kind = type(message)
         if kind is Call:
             if cell.idle is not None:
@@ -139,23 +140,23 @@ class Entity(GenServer):
                 cell.idle = None
             return self._runtime_after(self.handle_call(message.request, message.sender), message.sender)
         if kind is Cast and type(message.request) is Work:
-            return self._do(message.request)
+            return self._entity_do(message.request)
         if kind is Cast and type(message.request) is Passivate:
             return self._runtime_after(Stop(NORMAL), None)
         result = super().receiveMessage(message, sender)
         if type(result) is not CoroutineType:
-            self._end_handler()
+            self._entity_end_handler()
         return result
 
-    def _do(self, work: Work) -> Any:
-        request = self._slot.opens(work)
+    def _entity_do(self, work: Work) -> Any:
+        request = self._entity_slot.keyed.opens(work)
         if request is UNREAD:
             return None
-        self._work, self._answer = work, None
+        self._entity_work, self._entity_answer = work, None
         if not work.item.call:
             return self._runtime_after(self.handle_cast(request), None)
         # Another object for each: who is answered is known by it, also where nobody waits any more.
-        self._caller = caller = work.item.caller or From(self._myRef.node.name, 0)
+        self._entity_caller = caller = work.item.caller or From(self._myRef.node.name, 0)
         return self._runtime_after(self.handle_call(request, caller), caller)
 
     def _runtime_after(self, result: Any, caller: From | None) -> Any:
@@ -168,32 +169,35 @@ class Entity(GenServer):
         elif kind is Stop and caller is not None and result.reply is not MISSING:
             self.reply(caller, result.reply)
             result = Stop(result.reason)
-        self._end_handler()
+        self._entity_end_handler()
         if type(result) is Stop and result.reason == NORMAL:
-            self._slot.rests(self)
+            self._entity_slot.rests(self)
         return super()._runtime_after(result, caller)
 
-    def _end_handler(self) -> None:
+    def _entity_end_handler(self) -> None:
         """The handler is over: what it did is to be committed, and then shown."""
-        self._in_handler = False
-        slot = self._slot
-        if self._saved is not _UNSAVED:
-            saved, self._saved = self._saved, _UNSAVED
+        self._entity_in_handler = False
+        slot = self._entity_slot
+        if slot.over:
+            self._entity_acts.clear()
+            return
+        if self._entity_saved is not _UNSAVED:
+            saved, self._entity_saved = self._entity_saved, _UNSAVED
             slot.saves(saved)
-        if self._work is not None:
-            work, self._work = self._work, None
-            if self._answer is None and work.item.call:
+        if self._entity_work is not None:
+            work, self._entity_work = self._entity_work, None
+            if self._entity_answer is None and work.item.call:
                 raise RuntimeError(f"{type(self).__qualname__} left a call with a key unanswered: {work.item.key!r}")
-            slot.closes(self._answer or Answer())
-        if self._acts:
-            acts, self._acts = self._acts, []
+            slot.keyed.closes(self._entity_answer or Answer())
+        if self._entity_acts:
+            acts, self._entity_acts = self._entity_acts, []
             for act in acts:
                 slot.then(act)
 
     # After the commit; the process may have ended meanwhile
 
-    def _send_now(self, to: Address, message: Any) -> None:
+    def _entity_send_now(self, to: Address, message: Any) -> None:
         self._myRef.node.send(to, message, self._myRef if self._myRef.alive else None)
 
-    def _reply_now(self, sender: From, value: Any) -> None:
+    def _entity_reply_now(self, sender: From, value: Any) -> None:
         self._myRef.node.reply(sender, value)

@@ -2,6 +2,8 @@
 
 EntityFault
 ├── StaleEpoch          who acts, or speaks, is no longer the owner of its shard
+├── WrongShardCount     the store has been used with another number of shards
+├── NotMoved            a shard could not be moved to the node that somebody wanted
 ├── EntityStoreAway     the store cannot be used now; what was to be written may or may not be there
 └── EntityCallError     a call got no answer (a CallError too)
     ├── EntityAway      nobody owned the entity for as long as a message may wait
@@ -29,6 +31,25 @@ class StaleEpoch(EntityFault):
         self.shard = shard
         self.epoch = epoch
         self.current = current
+
+
+class WrongShardCount(EntityFault):
+    """The entities in the store are divided into `found` shards, and cannot be found by who divides into `given`."""
+
+    def __init__(self, found: object, given: int) -> None:
+        super().__init__(f"the store's entities are divided into {found} shards, not {given}: that cannot be changed")
+        self.found = found
+        self.given = given
+
+
+class NotMoved(EntityFault):
+    """`shard` is not `to`'s, because of `why`."""
+
+    def __init__(self, shard: int, to: str, why: str) -> None:
+        super().__init__(f"shard {shard} was not moved to {to}: {why}")
+        self.shard = shard
+        self.to = to
+        self.why = why
 
 
 class EntityStoreAway(EntityFault):

@@ -1,8 +1,8 @@
-"""How many shards a node gives back so that all have about as many. Who gets them the broker decides."""
+"""Evening out: how many shards a node gives back to whom the broker chooses, and which must go where by a plan."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 
 
@@ -23,3 +23,20 @@ def to_give(loads: Mapping[str, int], me: str) -> int:
     if most > part:
         return 0
     return int(me == min(node for node, load in loads.items() if load == most))
+
+
+def even_plan(shards: Mapping[str, Sequence[int]]) -> list[tuple[int, str]]:
+    """Which shards must go where so that loads differ by one at most, with as few moves as that takes; `shards` are
+    those of all nodes that take any, the ones that may go first at the end of each."""
+    left = {node: list(owned) for node, owned in shards.items()}
+    plan: list[tuple[int, str]] = []
+    while left:
+        most = min(left, key=lambda node: (-len(left[node]), node))
+        least = min(left, key=lambda node: (len(left[node]), node))
+        if len(left[most]) - len(left[least]) <= 1:
+            break
+        shard = left[most].pop()
+        # At the beginning: what was moved is not moved on.
+        left[least].insert(0, shard)
+        plan.append((shard, least))
+    return plan

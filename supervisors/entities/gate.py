@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from mirliton.runtime import From, GenServer, Node, NoReply, Reply
+from mirliton.runtime import Call, From, GenServer, Node, NoReply, Reply
 from mirliton.runtime.distribution import NodeIsDown, NodeIsUp
-from mirliton.supervisors.entities.messages import LaneCall, LaneSend, NotHere, Owned, Table, WhoOwns
+from mirliton.supervisors.entities.messages import (
+    Expect,
+    GiveBack,
+    LaneCall,
+    LaneSend,
+    NotHere,
+    Owned,
+    Stamp,
+    StandAside,
+    Table,
+    WhoOwns,
+)
 
 if TYPE_CHECKING:
     from mirliton.supervisors.entities.entities import Entities
@@ -23,6 +34,18 @@ def attach(node: Node, entities: Entities | None) -> None:
         _parts[node] = entities
 
 
+def entities_of(node: Node) -> Entities | None:
+    """The node's part in the entities, while it is open."""
+    return _parts.get(node)
+
+
+def is_over(node: Node, stamp: Stamp) -> bool:
+    """Whether this node has heard of a later ownership of that shard. By itself that is what a Fence tells; all nodes
+    with a part in the entities hear of each ownership before its entities run."""
+    entities = _parts.get(node)
+    return entities is not None and entities.fence.epoch(stamp.shard) > stamp.epoch
+
+
 class Gate(GenServer):
     """Keeps nothing itself: when it is started anew it asks all nodes again what they own."""
 
@@ -31,8 +54,8 @@ class Gate(GenServer):
         distribution = self.entities.distribution
         if distribution is not None:
             distribution.monitor_nodes(self.pid)
-            for node in distribution.nodes():
-                self._greet(node)
+            for node in distribution.near():
+                self.entities.directory.exchange(node)
 
     def state(self) -> dict[str, Any]:
         """What `sys.get_state` shows."""
@@ -42,23 +65,25 @@ class Gate(GenServer):
         entities = self.entities
         match message:
             case LaneSend(name, inner, sender, hops):
-                entities.counters.passed_on += not entities.owns(entities.shard_of(name))
+                entities.counters.passed_on += not entities.holding.owns(entities.shard_of(name))
                 entities.lane.send(name, inner, sender, hops)
             case Owned(shard, epoch, node):
-                entities.heard(shard, epoch, node)
+                entities.directory.heard(shard, epoch, node)
             case NodeIsUp(node):
-                self._greet(node)
+                # Each zone has entities of its own.
+                if entities.distribution is not None and entities.distribution.is_near(node):
+                    entities.directory.exchange(node)
             case NodeIsDown(node):
-                entities.node_down(node)
+                entities.directory.node_down(node)
             case _:
                 super().handle_info(message)
 
     def handle_cast(self, request: Any) -> None:
         match request:
             case (str(node), Table(owned, hosts)):
-                self.entities.heard_table(node, owned, hosts)
+                self.entities.directory.heard_table(node, owned, hosts)
             case (str(node), WhoOwns()):
-                self._tell(node)
+                self.entities.directory.tell_table(node)
             case _:
                 self.log.warning("unexpected_cast", message_type=type(request).__qualname__)
 
@@ -66,22 +91,22 @@ class Gate(GenServer):
         match request:
             case LaneCall(name, inner, pid, key):
                 shard = self.entities.shard_of(name)
-                if not self.entities.owns(shard) or name.kind not in self.entities.kinds:
+                if not self.entities.holding.owns(shard) or name.kind not in self.entities.kinds:
                     return Reply(NotHere(shard, self.entities.fence.epoch(shard)))
                 cell = self._cell
                 if cell.callers is not None:
                     cell.callers.discard(sender.tag)  # from here on it is the entity that must not die of it
                 self.node.calls.unbind(sender.tag)
-                self.entities.serve(name, inner, pid, key, sender)
+                if key is not None:
+                    self.entities.holding.do_once(name, inner, key, sender)
+                else:
+                    self.entities.lane.again(name, Call(sender, inner), pid)
+                return NoReply()
+            case StandAside() | Expect() | GiveBack():
+                self.entities.task(self._move(request, sender))
                 return NoReply()
         return super().handle_call(request, sender)
 
-    def _greet(self, node: str) -> None:
-        self._tell(node)
-        self._ask(node, WhoOwns())
-
-    def _tell(self, node: str) -> None:
-        self._ask(node, self.entities.table())
-
-    def _ask(self, node: str, request: Table | WhoOwns) -> None:
-        self.entities.to_gate(node, (self.node.name, request))
+    async def _move(self, request: StandAside | Expect | GiveBack, sender: From) -> None:
+        # Not in a handler: mail for entities passes here, and this takes as long as they need for what they have begun.
+        self.node.reply(sender, await self.entities.moving.asked(request))

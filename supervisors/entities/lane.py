@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from mirliton.runtime import Call, CallError, From, MailboxFull, Name, NodeDown, OutboxFull, Pid, ServerDied
+from mirliton.runtime.codec import decode
 from mirliton.runtime.waits import Wait
 from mirliton.supervisors.entities.errors import EntityAway, EntityRefused
 from mirliton.supervisors.entities.messages import GATE, LaneCall, LaneSend, NotHere
@@ -83,6 +84,15 @@ class Lane:
         if not tag or self.entities.node.calls.waiting(tag) is not None:
             self._route(Mail(name, message, sender, self._deadline(), tag=tag))
 
+    def keyed_again(self, name: Name, key: str, request: bytes, caller: From) -> None:
+        """A request with a key that came over the lane, to an entity that this node has lost."""
+        entities = self.entities
+        if caller.node == entities.node.name:
+            self.ask(name, Call(caller, decode(request)), None, key)
+        else:
+            shard = entities.shard_of(name)
+            entities.node.reply(caller, NotHere(shard, entities.fence.epoch(shard)))
+
     def _deadline(self) -> float:
         return self.entities.node.clock.now() + self.entities.options.park_for
 
@@ -91,10 +101,10 @@ class Lane:
     def _route(self, mail: Mail) -> None:
         entities = self.entities
         shard = entities.shard_of(mail.name)
-        if entities.owns(shard):
+        if entities.holding.owns(shard):
             self._deliver(mail)
             return
-        owner = entities.owner_of(shard)
+        owner = entities.directory.owner(shard)
         if owner is None or owner == entities.node.name or entities.distribution is None or shard in self._parked:
             self._park(shard, mail)
         elif mail.tag:
@@ -113,10 +123,10 @@ class Lane:
     def _deliver(self, mail: Mail) -> None:
         entities = self.entities
         if mail.key is not None:
-            entities.do_once(mail.name, mail.message.request, mail.key, mail.message.sender)
+            entities.holding.do_once(mail.name, mail.message.request, mail.key, mail.message.sender)
             return
         try:
-            entities.take(mail.name, mail.message, mail.sender)
+            entities.holding.take(mail.name, mail.message, mail.sender)
         except MailboxFull as error:
             if mail.tag:
                 entities.node.calls.fail(mail.tag, error)
@@ -147,7 +157,7 @@ class Lane:
         self._legs.discard(leg)
         mail, node = leg.mail, self.entities.node
         if isinstance(value, NotHere):
-            self.entities.not_there(value, leg.node)
+            self.entities.directory.not_there(value, leg.node)
             self._again(mail)
         elif isinstance(error, NodeDown | ServerDied) and mail.key is not None:
             self._again(mail)
@@ -173,7 +183,7 @@ class Lane:
             return
         self.length += 1
         self._parked.setdefault(shard, deque()).append(mail)
-        self.entities.wanted(shard)
+        self.entities.claims.wanted(shard)
 
     def _lose(self, mail: Mail) -> None:
         node = self.entities.node
@@ -195,7 +205,10 @@ class Lane:
     def look(self, now: float) -> None:
         """Give up what has waited too long, and calls that nobody waits for any more."""
         for shard, parked in list(self._parked.items()):
-            if self.entities.owns(shard) or self.entities.owner_of(shard) not in (None, self.entities.node.name):
+            if self.entities.holding.owns(shard) or self.entities.directory.owner(shard) not in (
+                None,
+                self.entities.node.name,
+            ):
                 self.owned(shard)
                 continue
             while parked and parked[0].expires <= now:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from mirliton.runtime.transport.network import Outcome
-from mirliton.supervisors.entities.shards import Delivery, Letter, ShardReceiver, Told
+from mirliton.supervisors.entities.shards import Delivery, Letter, ShardReceiver, Told, letter_id
 from mirliton.supervisors.entities.waiting import pause
 
 if TYPE_CHECKING:
@@ -206,6 +206,9 @@ class MemoryShards:
             self._joined[shard] = self._channels
             self._tell(lambda: self._hub.join(self, shard))
 
+    def joined(self, shard: int) -> bool:
+        return shard in self._joined
+
     async def leave(self, shard: int) -> None:
         if self._joined.pop(shard, None) is None:
             return
@@ -233,10 +236,13 @@ class MemoryShards:
         self._ask(put, told)
 
     async def letters(self, most: int, take: Callable[[Letter], bool]) -> Sequence[Letter]:
-        looked = [Letter(tag, body) for tag, body in enumerate(self._hub.dead[:most])]
+        looked = [Letter(tag, body, letter_id(body)) for tag, body in enumerate(self._hub.dead[:most])]
         gone = {letter.tag for letter in looked if take(letter)}
         self._hub.dead[:most] = [letter.body for letter in looked if letter.tag not in gone]
         return looked
+
+    async def letter_count(self) -> int:
+        return len(self._hub.dead)
 
     # The way to the hub and back, on this node's time
 

@@ -67,6 +67,10 @@ class MemoryEntityStore:
     async def claim(self, shard: int, epoch: int, names: Sequence[Name]) -> list[Record]:
         return await self._do(lambda: [self._claim(shard, epoch, name) for name in names])
 
+    async def states(self, names: Sequence[Name]) -> list[bytes | None]:
+        records = self._world.records
+        return await self._do(lambda: [records[name].state if name in records else None for name in names])
+
     async def commit(self, records: Sequence[Record]) -> list[Any]:
         return await self._do(lambda: [self._write(record) for record in records])
 

@@ -72,6 +72,29 @@ class NotHere:
     epoch: int
 
 
+@message("entities.stand_aside")
+class StandAside:
+    """Leave the line for a shard until it has a new owner, for `seconds` at most. Answered True when that is done."""
+
+    shard: int
+    seconds: float
+
+
+@message("entities.expect")
+class Expect:
+    """A shard is about to come to you, within `seconds`. Answered with whether you stand in line for it."""
+
+    shard: int
+    seconds: float
+
+
+@message("entities.give_back")
+class GiveBack:
+    """Leave a shard to the next in line. Answered True when that is done, False by who does not own it."""
+
+    shard: int
+
+
 @message("entities.answer")
 class Answer:
     """What became of a request with a key: its answer, or the `error` (see errors.py, `why`) and why (`value`)."""
@@ -112,12 +135,24 @@ class Durable:
     caller: From | None
 
 
+@message("entities.aside")
+class Aside:
+    """Stands in the queue of dead letters beside what was set aside: why, by which node, and when (unix time)."""
+
+    why: str
+    node: str
+    when: float
+
+
+Envelope = Claim | Durable | Aside
+
+
 def pack(envelopes: list[bytes]) -> bytes:
-    """The body of one message in the queue of a shard: encoded Claims and Durables."""
+    """The body of one message in the queue of a shard: encoded Envelopes."""
     return encode(envelopes)
 
 
-def unpack(body: bytes) -> list[Claim | Durable]:
+def unpack(body: bytes) -> list[Envelope]:
     """What `pack` made. Raises a CodecError."""
     envelopes = decode(body)
     if not isinstance(envelopes, list):
@@ -125,15 +160,19 @@ def unpack(body: bytes) -> list[Claim | Durable]:
     return [_sound(decode(envelope) if isinstance(envelope, bytes) else None) for envelope in envelopes]
 
 
-def _sound(envelope: Any) -> Claim | Durable:
-    if not isinstance(envelope, Claim | Durable) or not _fits(envelope):
+def _sound(envelope: Any) -> Envelope:
+    if not isinstance(envelope, Envelope) or not _fits(envelope):
         raise MalformedFrame(f"a batch with a {type(envelope).__name__} in it")
     return envelope
 
 
-def _fits(envelope: Claim | Durable) -> bool:
+def _fits(envelope: Envelope) -> bool:
     if isinstance(envelope, Claim):
         return isinstance(envelope.node, str)
+    if isinstance(envelope, Aside):
+        return (
+            isinstance(envelope.why, str) and isinstance(envelope.node, str) and isinstance(envelope.when, int | float)
+        )
     return (
         isinstance(envelope.name, Name)
         and isinstance(envelope.key, str)

@@ -35,6 +35,8 @@ class EntityCollector(Collector):
             {(): now.takeover_seconds},
         )
         yield counter("mirliton_entity_given_back", "Shards given back in order", now.given_back)
+        yield counter("mirliton_entity_moved", "Shards moved because somebody asked this node for it", now.moved)
+        yield counter("mirliton_entity_connects", "Times the way to the shards was made", now.connects)
         yield counter("mirliton_entity_shards_lost", "Shards lost, by why", now.dropped, why)
         yield counter("mirliton_entity_lease_losses", "Times the broker was silent for too long", now.lease_losses)
         yield counter("mirliton_entity_handled", "Messages with a key that were done", now.handled)
@@ -44,6 +46,8 @@ class EntityCollector(Collector):
         yield counter("mirliton_entity_store_away", "Times the store could not be used", now.store_away)
         yield counter("mirliton_entity_stale", "Words and writes of an epoch that was over", now.stale)
         yield counter("mirliton_entity_set_aside", "Messages set aside, by why", now.set_aside, why)
+        waiting = entities.dead_letters.waiting
+        yield gauge("mirliton_entity_dead_letters", "Messages that were set aside and wait for somebody", waiting)
         yield counter("mirliton_entity_refused", "Messages that are none of this cluster's", entities.refused())
         yield counter("mirliton_entity_full", "Messages refused for want of room", now.full)
         yield counter("mirliton_entity_returned", "Publishes to a queue that is not there", now.returned)

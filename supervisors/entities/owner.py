@@ -10,9 +10,10 @@ from mirliton.runtime import CodecError, Name
 from mirliton.runtime.codec import encode
 from mirliton.runtime.transport.network import Outcome
 from mirliton.supervisors.entities.errors import EntityStoreAway, StaleEpoch
-from mirliton.supervisors.entities.messages import Claim, Durable, Owned, pack, unpack
+from mirliton.supervisors.entities.keyed import Item
+from mirliton.supervisors.entities.messages import Aside, Claim, Durable, Owned, pack, unpack
 from mirliton.supervisors.entities.shards import Delivery
-from mirliton.supervisors.entities.slot import Item, Slot
+from mirliton.supervisors.entities.slot import Slot
 from mirliton.supervisors.entities.store import Record
 from mirliton.supervisors.entities.waiting import settle
 
@@ -52,11 +53,13 @@ class Batch:
 class Owner:
     """Holds the slots of one shard."""
 
-    def __init__(self, entities: Entities, shard: int, number: int) -> None:
+    def __init__(self, entities: Entities, shard: int, number: int, *, wanted: bool = False) -> None:
         self.entities = entities
         self.shard = shard
         self.number = number
         """Of the ownerships of this node."""
+        self.wanted = wanted
+        """Somebody has moved the shard here."""
         self.epoch = 0
         """0 until it is raised."""
         self.slots: dict[Name, Slot] = {}
@@ -82,7 +85,7 @@ class Owner:
         if owned is None:
             return
         self.epoch, self._orderly = owned.epoch, owned.orderly
-        entities.announce(Owned(self.shard, self.epoch, entities.node.name))
+        entities.directory.announce(Owned(self.shard, self.epoch, entities.node.name))
         names = await self._store(lambda: entities.store.live(self.shard))
         if names is None:
             return
@@ -93,7 +96,9 @@ class Owner:
         self.owning = True
         entities.counters.takeovers += 1
         entities.counters.takeover_seconds.observe(entities.node.clock.now() - began)
-        entities.log.info("shard_taken", shard=self.shard, epoch=self.epoch, entities=len(fresh))
+        # One that is alone takes all of them whenever it starts.
+        log = entities.log.info if entities.distribution is not None else entities.log.debug
+        log("shard_taken", shard=self.shard, epoch=self.epoch, entities=len(fresh))
         early, self._early = self._early, []
         for delivery in early:
             self._open(delivery)
@@ -134,8 +139,9 @@ class Owner:
             envelopes = []
         batch = self._batches[delivery.tag] = Batch(self, delivery.tag, len(envelopes) + 1)
         for envelope in envelopes:
-            if isinstance(envelope, Claim):
-                entities.answer_claim(envelope.node, self)
+            if not isinstance(envelope, Durable):
+                if isinstance(envelope, Claim):
+                    entities.claims.answer(envelope.node, self)
                 batch.one_done()
                 continue
             item = Item(
@@ -156,7 +162,7 @@ class Owner:
         if item.name.kind not in entities.kinds or entities.shard_of(item.name) != self.shard:
             self.set_aside(item, "no_kind", lambda: item.batch.one_done() if item.batch is not None else None)
         else:
-            self.slot(item.name).admit(item)
+            self.slot(item.name).keyed.admit(item)
 
     def batch_done(self, batch: Batch) -> None:
         """All of a delivery is done: acknowledge it at the end of this turn of the loop."""
@@ -187,12 +193,14 @@ class Owner:
         entities = self.entities
         entities.counters.set_aside[why] += 1
         entities.log.error("message_set_aside", name=str(item.name), key=item.key, why=why, shard=self.shard)
-        body = pack([encode(Durable(item.name, item.key, item.request, item.call, None))])
+        aside = Aside(why, entities.node.name, entities.node.clock.time())
+        body = pack([encode(Durable(item.name, item.key, item.request, item.call, None)), encode(aside)])
 
         def told(outcome: Outcome) -> None:
             if self.over:
                 return
             if outcome is Outcome.CONFIRMED:
+                entities.dead_letters.one_more()
                 kept()
             else:
                 entities.node.after(STORE_PAUSE, lambda _: None if self.over else entities.shards.set_aside(body, told))
@@ -237,7 +245,7 @@ class Owner:
         for attempt in range(MOST_STARTS):
             if slot.over:
                 return
-            if await self.entities.start(slot):
+            if await self.entities.starting.start(slot):
                 return
             await self.entities.pause(STORE_PAUSE * 2**attempt)
         if not slot.over:
@@ -255,10 +263,10 @@ class Owner:
     def settled(self, slot: Slot) -> None:
         """Something of a slot has come to its end."""
         if slot.resting and not slot.running and slot.supervisor is None and not self.leaving:
-            if slot.quiet:
-                self.slots.pop(slot.name, None)
-            else:
+            if not slot.quiet:
                 self.start_again(slot)
+            elif self.slots.pop(slot.name, None) is not None:
+                slot.keyed.close()
         self._look()
 
     def _look(self, _: object = None) -> None:
@@ -307,7 +315,7 @@ class Owner:
         """The store knows of a higher epoch: another node has taken over already."""
         if not self.over:
             self.entities.counters.stale += 1
-            self.entities.lose_shard(self.shard, "fenced")
+            self.entities.holding.lose(self.shard, "fenced")
 
     def drop(self) -> None:
         """End all entities at once: the shard is another node's. What waits without a key looks for its owner."""

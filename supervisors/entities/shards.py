@@ -7,6 +7,7 @@ in which it was there. Nobody is told that it is the one, but by its first deliv
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -30,10 +31,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message that was set aside. `tag` is for who holds it just now."""
+    """One message that was set aside. `tag` is for who holds it just now; `body` is empty where nobody of this cluster
+    has made it. `id` is made of what it is."""
 
     tag: int
     body: bytes
+    id: str
+
+
+def letter_id(raw: bytes) -> str:
+    """What a letter is called."""
+    return hashlib.blake2b(raw, digest_size=8).hexdigest()
 
 
 class ShardReceiver(Protocol):
@@ -75,6 +83,9 @@ class Shards(Protocol):
     def join(self, shard: int) -> None:
         """Stand in line for a shard; nothing happens to who does already, or while the broker is away."""
 
+    def joined(self, shard: int) -> bool:
+        """Whether one stands in line for a shard, as the broker has confirmed."""
+
     async def leave(self, shard: int) -> None:
         """Leave the line, if one stands in it, within a bound: what is not acknowledged goes to the next in it."""
 
@@ -92,3 +103,6 @@ class Shards(Protocol):
 
     async def letters(self, most: int, take: Callable[[Letter], bool]) -> Sequence[Letter]:
         """The oldest dead letters; those for which `take` says so are gone then. Raises EntityFault."""
+
+    async def letter_count(self) -> int:
+        """How many there are. Raises EntityFault."""

@@ -55,7 +55,7 @@ class EntityStore(Protocol):
     """Every method may raise EntityStoreAway, after which what it was to do may be done; it can be called again."""
 
     async def open(self) -> None:
-        """Make what has to be there."""
+        """Make what has to be there. Raises WrongShardCount where it was made for another number of shards."""
 
     async def raise_epoch(self, shard: int, node: str) -> Ownership:
         """Become the owner: an epoch that is higher than all before. Of two who do it at once each has its own."""
@@ -71,6 +71,9 @@ class EntityStore(Protocol):
 
         Raises StaleEpoch when the shard, or one of them, is a higher epoch's.
         """
+
+    async def states(self, names: Sequence[Name]) -> list[bytes | None]:
+        """What each of these saved last, whoever has it now; None for one that saved nothing."""
 
     async def commit(self, records: Sequence[Record]) -> list[Any]:
         """Write each record; its new version, or None for one that is no longer its owner's. They are independent.

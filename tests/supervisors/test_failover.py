@@ -9,7 +9,16 @@ import pytest
 from mirliton.runtime import GenServer, Name, Node
 from mirliton.runtime.testing import Cluster, VirtualNode, virtual_cluster
 from mirliton.supervisors import Supervisor, Tree, supervisor, worker
-from mirliton.supervisors.failover import AskStanding, FailoverStatus, SetWilling, failover, failover_name
+from mirliton.supervisors.failover import (
+    AskStanding,
+    CannotYield,
+    FailoverStatus,
+    SetWilling,
+    Yield,
+    failover,
+    failover_name,
+    leave_to_act,
+)
 
 GROUP = "switches"
 ACTING = Name("service", "acting")
@@ -79,14 +88,65 @@ async def test_a_node_that_is_killed_is_taken_over_from_within_two_seconds(clust
     assert acting(b, c) == ["b@host"]
 
 
-async def test_a_node_that_falls_silent_is_taken_over_from_only_when_it_must_have_stopped(cluster: Cluster) -> None:
-    _, b, c = cluster.nodes
-    for other in ("b@host", "c@host"):
-        cluster.hub.cut("a@host", other)
-    await cluster.advance(13.5)
-    assert acting(b, c) == []
-    await cluster.advance(2.0)
+async def test_a_node_that_is_cut_off_in_silence_stops_before_another_takes_over_and_that_within_five_seconds(
+    cluster: Cluster,
+) -> None:
+    a, b, c = cluster.nodes
+    cluster.hub.unplugged.add("a@host")
+    for _ in range(100):
+        await cluster.advance(0.05)
+        assert len(acting(a, b, c)) <= 1
+    assert acting(a, b, c) == ["b@host"]
+    cluster.hub.unplugged.clear()
+    await cluster.advance(10.0)
+    assert acting(a, b, c) == ["b@host"]
+
+
+async def test_what_acts_outside_is_stopped_before_the_tree_is(cluster: Cluster) -> None:
+    a, b, _ = cluster.nodes
+    may_act = leave_to_act(a, GROUP)
+    assert may_act()
+    assert not leave_to_act(b, GROUP)()
+    assert leave_to_act(b, "no such group")()
+    cluster.pause("a@host")
+    await cluster.advance(4.0)
+    assert not may_act()
+    assert acting(a) == ["a@host"]
+
+
+async def test_a_node_that_was_stopped_and_wakes_up_has_left_to_act_to_another(cluster: Cluster) -> None:
+    a, b, c = cluster.nodes
+    may_act = leave_to_act(a, GROUP)
+    cluster.pause("a@host")
+    await cluster.advance(5.0)
     assert acting(b, c) == ["b@host"]
+    cluster.resume("a@host")
+    for _ in range(100):
+        await cluster.advance(0.05)
+        assert not may_act()
+    assert acting(a, b, c) == ["b@host"]
+    assert (await status(cluster, a)).step_downs == 1
+
+
+@pytest.mark.parametrize("asleep", [1.5, 3.5, 4.6, 20.0])
+async def test_nodes_that_slept_do_not_take_over_from_one_that_was_awake(cluster: Cluster, asleep: float) -> None:
+    for name in ("b@host", "c@host"):
+        cluster.pause(name)
+    await cluster.advance(asleep)
+    for name in ("b@host", "c@host"):
+        cluster.resume(name)
+    for _ in range(100):
+        await cluster.advance(0.05)
+        assert acting(*cluster.nodes) == ["a@host"]
+
+
+async def test_one_that_slept_for_less_than_a_lease_goes_on(cluster: Cluster) -> None:
+    cluster.pause("a@host")
+    await cluster.advance(2.0)
+    cluster.resume("a@host")
+    await cluster.advance(10.0)
+    assert acting(*cluster.nodes) == ["a@host"]
+    assert (await status(cluster, cluster.nodes[0])).step_downs == 0
 
 
 async def test_of_two_that_act_when_they_see_each_other_again_the_one_that_took_over_stays(cluster: Cluster) -> None:
@@ -170,3 +230,79 @@ async def test_without_a_cluster_it_acts_at_once(node: VirtualNode) -> None:
     await node.drive(node.start(Supervisor, tree))
     await node.advance(0.1)
     assert acting(node) == [node.name]
+
+
+PLACES = ("fs1", "fs2", "fs3", "fs4", "fs5", "fs6")
+
+
+async def run_places(cluster: Cluster, node: VirtualNode, shift: int = 0) -> None:
+    groups = [
+        supervisor(failover(group, [worker(Acting, name=Name("acting", group))], place=place + shift))
+        for place, group in enumerate(PLACES)
+    ]
+    await cluster.drive(node.start(Supervisor, Tree("one_for_one", groups, intensity=5, period=10.0)))
+
+
+def dealt(*nodes: Node) -> dict[str, list[str]]:
+    """Which groups each node runs."""
+    return {node.name: [group for group in PLACES if node.find(Name("acting", group))] for node in nodes}
+
+
+async def yields(cluster: Cluster, node: Node, group: str, to: str | None = None) -> object:
+    return await cluster.drive(node.call(failover_name(group), Yield(to)))
+
+
+@pytest.fixture
+async def spread() -> AsyncIterator[Cluster]:
+    async with virtual_cluster("a@host", "b@host", "c@host") as three:
+        for node in three.nodes:
+            await run_places(three, node)
+        await three.advance(3.0)
+        yield three
+
+
+async def test_groups_with_places_are_dealt_out_evenly(spread: Cluster) -> None:
+    assert dealt(*spread.nodes) == {"a@host": ["fs1", "fs4"], "b@host": ["fs2", "fs5"], "c@host": ["fs3", "fs6"]}
+
+
+async def test_what_a_lost_node_had_is_dealt_out_to_the_others_and_nothing_else_moves(spread: Cluster) -> None:
+    a, _, c = spread.nodes
+    await spread.kill("b@host")
+    await spread.advance(2.0)
+    assert dealt(a, c) == {"a@host": ["fs1", "fs4", "fs5"], "c@host": ["fs2", "fs3", "fs6"]}
+    back = await spread.start("b@host")
+    await spread.all_up()
+    await run_places(spread, back)
+    await spread.advance(5.0)
+    assert dealt(a, back, c) == {"a@host": ["fs1", "fs4", "fs5"], "b@host": [], "c@host": ["fs2", "fs3", "fs6"]}
+    for node in (a, c):
+        for group in PLACES:
+            await yields(spread, node, group)
+    await spread.advance(1.0)
+    assert dealt(a, back, c) == {"a@host": ["fs1", "fs4"], "b@host": ["fs2", "fs5"], "c@host": ["fs3", "fs6"]}
+
+
+async def test_a_group_is_yielded_to_whom_it_is_asked_for(spread: Cluster) -> None:
+    a, b, c = spread.nodes
+    answer = await yields(spread, a, "fs1", "c@host")
+    assert isinstance(answer, FailoverStatus)
+    assert (answer.acting, answer.preferred) == (False, "a@host")
+    await spread.advance(0.5)
+    assert "fs1" in dealt(c)["c@host"]
+    assert await yields(spread, c, "fs1", "d@host") == CannotYield(
+        "d@host cannot take fs1 over; there are: a@host, b@host"
+    )
+    assert isinstance(await yields(spread, b, "fs1", "a@host"), FailoverStatus), "it has nothing to yield"
+    assert "fs1" in dealt(c)["c@host"]
+    await spread.kill("c@host")
+    await spread.advance(2.0)
+    assert "fs1" in dealt(a)["a@host"]
+
+
+async def test_nodes_that_count_places_otherwise_agree_all_the_same() -> None:
+    async with virtual_cluster("a@host", "b@host", "c@host") as cluster:
+        for shift, node in enumerate(cluster.nodes):
+            await run_places(cluster, node, shift)
+        await cluster.advance(3.0)
+        found = dealt(*cluster.nodes)
+        assert sorted(group for groups in found.values() for group in groups) == list(PLACES)

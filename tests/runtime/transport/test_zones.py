@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from far_world import Far
-from mirliton.runtime import Name, NodeDown
-from mirliton.runtime.distribution import Distribution, NodeIsDown, NodeIsUp
+from mirliton.runtime import Name, NodeDown, NoProc
+from mirliton.runtime.distribution import Distribution, NodeIsDown, NodeIsUp, Share, Shared
 from mirliton.runtime.testing import Cluster, VirtualNode
 from mirliton.runtime.transport import Hub, Keyring, Zones, zone_of
 
@@ -22,8 +22,8 @@ PLACE = Name("service", "scribe")
 class World(Cluster):
     """Two zones with two nodes each, and what can go wrong between them."""
 
-    def __init__(self, east: Hub, west: Hub) -> None:
-        super().__init__(east, None)
+    def __init__(self, east: Hub, west: Hub, shared: Shared | None = None) -> None:
+        super().__init__(east, None, shared=shared)
         self.hubs = {"east": east, "west": west}
         self.ends: dict[str, Zones] = {}
 
@@ -63,8 +63,8 @@ async def world() -> AsyncIterator[World]:
 
 
 @contextlib.asynccontextmanager
-async def a_world(east: Hub, west: Hub) -> AsyncIterator[World]:
-    world = World(east, west)
+async def a_world(east: Hub, west: Hub, shared: Shared | None = None) -> AsyncIterator[World]:
+    world = World(east, west, shared)
     try:
         for name in EAST:
             await world.enter(name, "west")
@@ -219,3 +219,37 @@ async def test_what_cannot_be_meant_is_told() -> None:
         with pytest.raises(ValueError, match=r"ends in \+east, not 'a@host\+west'"):
             await Distribution(node, Zones("east", hub.network(), {}), Keyring("a secret of many letters")).open()
         assert node.distribution is None
+
+
+async def test_names_and_groups_stay_within_a_zone_and_those_of_another_are_named_with_their_node() -> None:
+    async with a_world(Hub(1), Hub(2), {PLACE: Share.ANY, "call": Share.ONE}) as world:
+        a, b, c, d = world.nodes
+        call = Name("call", "one")
+        west, east = await Far.on(world, c, name=PLACE), await Far.on(world, a, name=call)
+        same = await Far.on(world, d, name=call)
+        await world.advance(0.5)
+        assert [node.whereis(PLACE) for node in (a, b, d)] == [None, None, west.pid]
+        assert (b.whereis(call), c.whereis(call)) == (east.pid, same.pid)
+        assert a.distribution.directory.conflicts == d.distribution.directory.conflicts == 0
+        with pytest.raises(NoProc):
+            await world.drive(b.call(PLACE, "there?"))
+        assert await world.drive(b.call(PLACE.at("c@host+west"), "there?")) == "there?"
+        for node, one in ((a, east), (d, same)):
+            node.groups.scope("acting").join("everybody", one.pid)
+        await world.advance(0.5)
+        members = [node.groups.scope("acting").members("everybody") for node in (a, b, c, d)]
+        assert members == [(east.pid,), (east.pid,), (same.pid,), (same.pid,)]
+        assert (a.distribution.near(), a.distribution.nodes()) == ([EAST[1]], [EAST[1], *WEST])
+
+
+async def test_what_a_node_of_another_zone_says_of_names_and_groups_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Distribution, "is_near", lambda self, node: self.node.name in WEST or zone_of(node) == "east")
+    async with a_world(Hub(1), Hub(2), {PLACE: Share.ANY}) as world:
+        a, _, c, _ = world.nodes
+        liar = await Far.on(world, c, name=PLACE)
+        c.groups.scope("acting").join("everybody", liar.pid)
+        await world.advance(0.5)
+        assert a.whereis(PLACE) is None
+        assert a.groups.scope("acting").members("everybody") == ()

@@ -134,6 +134,25 @@ async def test_a_stopped_owner_that_goes_on_does_not_act_any_more(broker: Broker
             assert epochs == sorted(epochs), "an owner acted after the next one had begun"
 
 
+@pytest.mark.usefixtures("queues_are_empty")
+async def test_a_shard_goes_to_the_node_that_is_named_while_its_entity_is_at_work(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with entity_processes(tmp_path, broker.url, a=None, b=None, c=None) as nodes:
+        async with a_client(broker, tmp_path) as client:
+            await all_owned(client, *nodes)
+            adding = Adding(client)
+            await adding.reaches(20)
+            for to in ("c@host", "a@host", "b@host", "c@host"):
+                await client.move(client.shard_of(X), to)
+                assert await client.durable_call(X, "who", timeout=PATIENCE) == to
+                await adding.reaches(len(adding.answers) + 20)
+            await adding.end()
+            assert adding.slowest < 15.0
+            await all_owned(client, *nodes)
+            assert all(node.stop() == 0 for node in nodes.values())
+
+
 @pytest.mark.chaos
 @pytest.mark.usefixtures("queues_are_empty")
 async def test_an_owner_that_is_cut_off_from_the_broker_but_not_from_the_other_nodes_gives_up(

@@ -26,7 +26,8 @@ async def test_no_effect_is_lost_or_doubled_and_all_see_one_order(seed: int) -> 
 @pytest.mark.parametrize("seed", range(100, 110))
 async def test_ten_thousand_operations_under_fire(seed: int) -> None:
     async with a_house(*NODES, seed=seed, options=Options(most_deaths=1000)) as house:
-        await try_out(house, NODES, seed, operations=1_000, seconds=200.0, every=2.0)
+        clients = await try_out(house, NODES, seed, operations=10_000, seconds=600.0, every=2.0)
+        assert len(clients.history) + sum(clients.casts.values()) == 10_000
 
 
 def test_the_judge_finds_what_is_lost_doubled_or_out_of_order() -> None:
@@ -40,6 +41,7 @@ def test_the_judge_finds_what_is_lost_doubled_or_out_of_order() -> None:
         ([Done(X, 1, 0, 1, 1), Done(X, 0, 2, 3, 0)], 1),  # a stale read
         ([Done(X, 1, 2, 3, 1), Done(X, 0, 0, 1, 1)], 1),  # a read of what was not yet
         ([Done(X, 1, 0, 9, 1), Done(X, 0, 1, 2, 1), Done(X, 0, 3, 4, 0)], 1),  # seen, and gone again
+        ([Done(X, 1, 0, 1, 1), Done(X, 1, 2, 9, 3), Done(X, 0, 3, 4, 2), Done(X, 1, 5, 6, 2)], 3),  # seen too early
     ]:
         with pytest.raises(AssertionError):
             judge(bad, {X: stored})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from entity_house import BROKER_NOTICES, CLIENT, SHARDS, Add, a_house, begin
@@ -149,8 +152,8 @@ async def test_what_is_begun_when_a_shard_is_given_back_is_finished_there_and_th
         await house.cluster.advance(0.2)
         behind = [begin(house.client.durable_call(CALLS, Add(), timeout=30.0)) for _ in range(5)]
         await house.start(B)
-        owner = house.at(A)._owners[owner_shard(house)]
-        leaving = begin(house.at(A)._give_back(owner))
+        owner = house.at(A).holding.owners[owner_shard(house)]
+        leaving = begin(house.at(A).holding.give_back(owner))
         assert await house.drive(slow) == 1
         assert sorted([await house.drive(each) for each in behind]) == [2, 3, 4, 5, 6]
         await house.drive(leaving)
@@ -202,3 +205,21 @@ async def test_messages_of_one_sender_keep_their_order_also_when_they_wait() -> 
         last = begin(house.client.node.call(CALLS, "value", timeout=60.0))
         await house.start(A)
         assert await house.drive(last) == 3
+
+
+async def test_the_place_of_an_entity_that_is_over_goes_without_the_garbage_collector() -> None:
+    async with a_house(A, B) as house:
+        await house.all_owned()
+        ended, dropped = Name("counter", "ended"), Name("counter", "dropped")
+        for name in (ended, dropped):
+            assert await house.drive(house.client.durable_call(name, Add())) == 1
+        places = [weakref.ref(house.at(house.owner(name)).slot(name)) for name in (ended, dropped)]
+        gc.collect()
+        gc.disable()
+        try:
+            await house.drive(house.client.durable_call(ended, "end"))
+            await house.drive(house.at(house.owner(dropped)).close())
+            await house.cluster.advance(1.0)
+            assert [place() for place in places] == [None, None]
+        finally:
+            gc.enable()

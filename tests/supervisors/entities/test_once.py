@@ -7,7 +7,7 @@ import pytest
 from entity_house import CLIENT, Add, Counter, Fail, TellWhenSaved, a_house, begin
 from mirliton.runtime import CallTimeout, GenServer, Name, ServerDied
 from mirliton.supervisors.entities import EntityRefused, Fence, Options, ReplyGone, SetAside, StaleEpoch, Stamp
-from mirliton.supervisors.entities.slot import MOST_TRIES
+from mirliton.supervisors.entities.keyed import MOST_TRIES
 from mirliton.supervisors.entities.store import ANSWER_KEPT, ANSWERS_KEPT, KEYS_KEPT, Keys
 
 A, B = "a@host", "b@host"
@@ -133,7 +133,7 @@ async def test_only_the_message_that_was_handled_is_blamed_and_after_three_nodes
             if node is None:
                 await house.cluster.advance(0.05)
                 continue
-            if house.at(node).slot(CALLS)._current is not None:
+            if house.at(node).slot(CALLS).keyed._current is not None:
                 await house.kill(node)
                 await house.start(node)
                 deaths += 1
@@ -229,7 +229,7 @@ async def test_an_answer_that_is_not_kept_is_an_error_of_its_own_and_nothing_is_
         for _ in range(2):
             assert await house.drive(house.client.durable_call(CALLS, Add(), key="one")) == 1
         slot = house.at(A).slot(CALLS)
-        slot.keys.add(Keys.digest("long"), long.encode())
+        slot.keyed.keys.add(Keys.digest("long"), long.encode())
         with pytest.raises(ReplyGone):
             await house.drive(house.client.durable_call(CALLS, Add(), key="long"))
         assert await house.drive(house.client.durable_call(CALLS, "value")) == 1
