@@ -1,7 +1,9 @@
-"""An agent of the account's queues: one process per agent at work, whose state no kill can change.
+"""An agent of the account's queues: one process per agent at work, whose state no kill can change, of it or its node.
 
-What must be remembered is stored before it is answered for (`agent_state.py` says what); what the agent's phones do is
-the channel table's to know, and is told by the acdc application's listener. A successor reads both and goes on.
+It is an entity, one in the whole cluster, started by the first message; while it works it is started again wherever its
+node was lost. What must be remembered is saved before it is answered for (`agent_state.py` says what); what the agent's
+phones do is the channel table's to know, and is told by the acdc application's listener. A successor has both and goes
+on.
 
 It belongs to one queue or several, and is kept free for one member at a time: it is here that an agent is given to a
 queue, so two queues never ring it at once. OTP: a gen_server. It ends when the agent is logged out.
@@ -24,7 +26,7 @@ from mirliton.actors.kapi.channels import (
 )
 from mirliton.actors.queue_news import agent_changed, publish
 from mirliton.actors.queueing import (
-    ACDC_DB,
+    AGENTS,
     AgentIs,
     AgentLeg,
     AskAgent,
@@ -34,16 +36,17 @@ from mirliton.actors.queueing import (
     ReloadAgent,
     Reserve,
     TellQueue,
-    agent_name,
+    cast_if_there,
+    ids_of,
     queue_name,
 )
 from mirliton.actors.store import Document, NotFound, update
 from mirliton.actors.store.client import StoreClient
-from mirliton.actors.store.documents import gregorian, is_deleted, stamp
+from mirliton.actors.store.documents import gregorian, is_deleted
 from mirliton.actors.store.names import account_db
 from mirliton.actors.switching import CHANNELS
-from mirliton.runtime import Completed, Continue, From, GenServer, NoReply, Reply, Stop, TimerFired, TimerRef
-from mirliton.supervisors import Tree, worker
+from mirliton.runtime import Completed, Continue, From, NoReply, Reply, Stop, TimerFired, TimerRef
+from mirliton.supervisors.entities import Entity
 
 RETRY_FIRST: Final = 0.25
 """Pause before what could not be read or stored is tried again; each time it doubles."""
@@ -58,24 +61,20 @@ TAKEN_ELSEWHERE: Final = frozenset({"LOSE_RACE", "ORIGINATOR_CANCEL", "PICKED_OF
 """Why a phone stops ringing that was not the agent's doing."""
 
 
-class Agent(GenServer):
+class Agent(Entity):
     """One agent, under `agent_name(account_id, agent_id)`."""
 
     mailbox_limit = 10_000
     mailbox_overflow = "drop_oldest"
 
-    def init(self, account_id: str, agent_id: str) -> NoReply:
-        self.account_id = account_id
-        self.agent = AgentState(agent_id)
+    def init(self, key: str, state: Any) -> NoReply:
+        self.account_id, agent_id = ids_of(key)
+        self.agent = AgentState.of(agent_id, state or {})
         self.queues: tuple[str, ...] = ()
         self.known = False
-        """Whether the state has been read: before that nothing is answered."""
+        """Whether the user and the phones have been asked for: before that nothing is answered."""
         self.is_user = False
         self.held: deque[tuple[Any, From | None]] = deque(maxlen=MOST_WAITING)
-        self.saving = False
-        self.unsaved = False
-        self.after_saving: list[tuple[From, bool | None]] = []
-        """Who is answered once the state is stored: with how the agent is (None), or whether it is kept free."""
         self.retry = RETRY_FIRST
         self.told_since: set[str] = set()
         """Legs of which something was heard since the channel table was asked, or since the last look."""
@@ -85,7 +84,7 @@ class Agent(GenServer):
         return NoReply(then=Continue())
 
     def state(self) -> Any:
-        return {"agent": self.agent, "queues": self.queues, "known": self.known, "unsaved": self.unsaved}
+        return {"agent": self.agent, "queues": self.queues, "known": self.known}
 
     @property
     def status(self) -> str:
@@ -93,6 +92,7 @@ class Agent(GenServer):
         return self.agent.status(self._now())
 
     def handle_continue(self, argument: Any) -> None:
+        self.node.groups.join(AGENTS, self.pid)
         self.background(self._load(), "load")
         self.start_timer(AUDIT_EVERY, "audit")
         self.start_timer(LINGER, "leave")
@@ -170,8 +170,6 @@ class Agent(GenServer):
         match message:
             case Completed(tag="load", value=value, error=error):
                 self._loaded(value, error)
-            case Completed(tag=("saved", waiting), error=error):
-                self._saved(waiting, error)
             case Completed(tag="user", value=value, error=None):
                 self._belongs(value)
             case Completed(tag=("queues", sender), value=value, error=error):
@@ -188,14 +186,12 @@ class Agent(GenServer):
                 self._audited(gone if error is None else (), error)
             case TimerFired(message="load"):
                 self.background(self._load(), "load")
-            case TimerFired(message="save"):
-                self._save()
             case TimerFired(message="change"):
                 self._changed()
             case TimerFired(message="audit"):
                 self.background(self._gone(tuple(self.agent.legs)), "audit")
             case TimerFired(message="leave"):
-                if self.known and self.agent.is_done and not self.saving and not self.held:
+                if self.known and self.agent.is_done and not self.held:
                     return Stop("normal")
                 self.start_timer(LINGER, "leave")
             case _:
@@ -204,15 +200,9 @@ class Agent(GenServer):
 
     # Reading
 
-    async def _load(self) -> tuple[Document, Document | None, dict[str, Leg]]:
-        """The stored state, the user, and the agent's legs."""
-        store = StoreClient(self)
-        await store.create_database(ACDC_DB)
-        try:
-            stored = await store.get(ACDC_DB, self._id)
-        except NotFound:
-            stored = {}
-        return stored, await self._user(), await self._legs()
+    async def _load(self) -> tuple[Document | None, dict[str, Leg]]:
+        """The user, and the agent's legs."""
+        return await self._user(), await self._legs()
 
     async def _user(self) -> Document | None:
         try:
@@ -237,9 +227,8 @@ class Agent(GenServer):
             self.log.warning("agent_not_read", agent_id=self.agent.agent_id, error=str(error))
             self._later("load")
             return
-        stored, user, legs = value
+        user, legs = value
         self.retry = RETRY_FIRST
-        self.agent = AgentState.of(self.agent.agent_id, stored if not is_deleted(stored) else {})
         before = self.agent.document()
         self.agent.find(self._now(), legs)
         self.known = True
@@ -270,7 +259,7 @@ class Agent(GenServer):
         elif self.queues != before:
             self._changed()
         for queue_id in set(before) - set(self.queues):
-            self.cast(queue_name(self.account_id, queue_id), self._is())
+            cast_if_there(self, queue_name(self.account_id, queue_id), self._is())
 
     async def _change_queues(self, queue_id: str, belongs: bool) -> Document | None:
         def changed(user: Document) -> Document | None:
@@ -329,13 +318,13 @@ class Agent(GenServer):
         self.told_since.clear()
         self.start_timer(AUDIT_EVERY, "audit")
 
-    # Telling and storing
+    # Telling and saving
 
     def _is(self) -> AgentIs:
         return self.agent.told(self._now(), self.queues)
 
     def _changed(self, *, save: bool = False, answer: tuple[From, bool | None] | None = None) -> None:
-        """Something may be different: who needs to know is told, and what must be remembered stored."""
+        """Something may be different: who needs to know is told, and what must be remembered saved."""
         if not self.known:
             return
         now, told = self._now(), self._is()
@@ -344,45 +333,18 @@ class Agent(GenServer):
                 agent_changed(self, self.account_id, told, now)
             self.last = told
             for queue_id in self.queues:
-                self.cast(queue_name(self.account_id, queue_id), told)
+                cast_if_there(self, queue_name(self.account_id, queue_id), told)
         if self.change is not None:
             self.change.cancel()
             self.change = None
         if (due := self.agent.next_change(now)) is not None:
             self.change = self.start_timer(due - now + 0.001, "change")
-        if answer is not None:
-            self.after_saving.append(answer)
         if save:
-            self._save()
-
-    def _save(self) -> None:
-        if self.saving:
-            self.unsaved = True
-            return
-        self.saving, self.unsaved = True, False
-        waiting, self.after_saving = self.after_saving, []
-        self.background(self._write(self.agent.document()), ("saved", waiting))
-
-    async def _write(self, wanted: Document) -> None:
-        now = self.node.clock.time()
-
-        def changed(doc: Document) -> Document:
-            return stamp({**doc, **wanted}, type="agent", account_id=self.account_id, db=ACDC_DB, now=now)
-
-        await update(StoreClient(self), ACDC_DB, self._id, changed, create=True)
-
-    def _saved(self, waiting: list[tuple[From, bool | None]], error: Any) -> None:
-        self.saving = False
-        if error is not None:
-            self.log.warning("agent_not_stored", agent_id=self.agent.agent_id, error=str(error))
-            self.after_saving = [*waiting, *self.after_saving]
-            self._later("save")
-            return
-        self.retry = RETRY_FIRST
-        for sender, granted in waiting:
+            self.save(self.agent.document())
+        if answer is not None:
+            # Both wait for what was saved.
+            sender, granted = answer
             self.reply(sender, self._is() if granted is None else Granted(self.agent.agent_id, granted))
-        if self.unsaved:
-            self._save()
 
     def _later(self, what: str) -> None:
         self.start_timer(self.retry, what)
@@ -401,30 +363,5 @@ class Agent(GenServer):
             ),
         )
 
-    @property
-    def _id(self) -> str:
-        return f"{self.account_id}-{self.agent.agent_id}"
-
     def _now(self) -> float:
         return float(self.node.clock.time())
-
-
-def agent_tree(account_id: str, agent_id: str) -> Tree:
-    """An agent's own small supervisor: 5 restarts in 10 s are a fault of this agent. Then acdc starts it afresh."""
-    return Tree(
-        "one_for_one",
-        [
-            worker(
-                Agent,
-                account_id,
-                agent_id,
-                name=agent_name(account_id, agent_id),
-                keep_mail=True,
-                restart="transient",
-                significant=True,
-            )
-        ],
-        intensity=5,
-        period=10.0,
-        auto_shutdown="any_significant",
-    )

@@ -1,8 +1,7 @@
-"""What an agent is doing, apart from its process: what is stored, what its phones do, and the answer that follows.
+"""What an agent is doing, apart from its process: what is saved, what its phones do, and the answer that follows.
 
-Stored (document `{account}-{agent}` in the database `acdc`): whether it works, pauses and wrap-ups with their ends,
-whom it is kept free for, with whom it talks, its turn in the strategies, what it missed. Not stored, since the channel
-table knows it: its legs. Times are unix seconds.
+Saved: whether it works, pauses and wrap-ups with their ends, whom it is kept free for, with whom it talks, its turn in
+the strategies, what it missed. Not saved, since the channel table knows it: its legs. Times are unix seconds.
 """
 
 from __future__ import annotations

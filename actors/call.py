@@ -24,10 +24,17 @@ from mirliton.actors.call_commands import SETTLE_AFTER, Commands
 from mirliton.actors.call_controller import Controller
 from mirliton.actors.call_queue import Command
 from mirliton.actors.call_routing import ROUTE_TIMEOUT, Routing
-from mirliton.actors.kapi.call import CallEvent, ChannelAnswered, ChannelDestroyed, ChannelExecuteCompleted
+from mirliton.actors.kapi.call import (
+    CallEvent,
+    ChannelAnswered,
+    ChannelBridged,
+    ChannelDestroyed,
+    ChannelExecuteCompleted,
+    ChannelUnbridged,
+    DtmfReceived,
+)
 from mirliton.actors.kapi.route import RouteWin
 from mirliton.actors.switching import (
-    CHANNELS,
     CHECKPOINT_VARIABLE,
     ROUTER,
     Attach,
@@ -45,6 +52,7 @@ from mirliton.actors.switching import (
     Snapshot,
     SwitchUnavailable,
     call_name,
+    channels_name,
     executor_name,
     switch_name,
 )
@@ -69,6 +77,8 @@ CONTROLLER_GRACE: Final = 0.25
 """Seconds a controller that ended has to come back by itself before the callflow application is told."""
 RECHECK_EVERY: Final = 15.0
 """A command that is under way is compared with the switch at this pace, should its end have been missed."""
+FOR_CONTROLLERS: Final = (ChannelBridged, ChannelUnbridged, DtmfReceived)
+"""The events that a controller is told, besides the results of its commands and the end."""
 RETRY_AFTER: Final = 0.25
 """Pause before a switch that could not be asked is asked again; each time it doubles."""
 RETRY_MOST: Final = 5.0
@@ -270,7 +280,8 @@ class Call(GenServer):
             return
         if isinstance(event, ChannelAnswered):
             self.answered = True
-        self.controller.tell(message)
+        if isinstance(event, FOR_CONTROLLERS):
+            self.controller.tell(message)
 
     def _end(self, cause: str) -> None:
         if self.ended:
@@ -312,7 +323,7 @@ class Call(GenServer):
         match answer:
             case NoSuchLeg():
                 if self.leg is not None:
-                    self.send(CHANNELS, LegLost(self.switch, self.leg))
+                    self.send(channels_name(self.switch), LegLost(self.switch, self.leg))
                 self._end("NORMAL_UNSPECIFIED")
             case Snapshot():
                 self.retry_pause = RETRY_AFTER

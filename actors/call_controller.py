@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mirliton.runtime import Address, GenServer, Name, Ref
+from mirliton.runtime import Address, GenServer, Name, OutboxFull, Ref
 
 
 class Controller:
@@ -48,6 +48,11 @@ class Controller:
         return True
 
     def tell(self, message: Any) -> None:
-        """Send it a message, if there is anybody."""
-        if self.address is not None:
+        """Send it a message, if there is anybody. It is lost where too much waits for its node already: to end with
+        that would only have a successor meet it again."""
+        if self.address is None:
+            return
+        try:
             self._process.send(self.address, message)
+        except OutboxFull as error:
+            self._process.log.warning("controller_not_told", what=type(message).__qualname__, error=str(error))

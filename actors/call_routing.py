@@ -1,15 +1,18 @@
-"""Where a new call goes: whoever routes calls is asked, and the answer is noted on the channel."""
+"""Where a new call goes: whoever routes calls is asked, and the answer is noted on the channel.
+
+A switch that asked before it parked the leg (mod_xml_curl) has the answer on the channel already, and `Fetch-ID` with
+it: then nobody is asked again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from mirliton.actors.call_queue import Command, says_gone
-from mirliton.actors.kapi.dialplan import Hangup, Respond
-from mirliton.actors.kapi.route import RouteReq, RouteResp
+from mirliton.actors.kapi.dialplan import Bridge, Endpoint, Hangup, Respond
+from mirliton.actors.kapi.route import Route, RouteReq, RouteResp
 from mirliton.actors.switching import (
-    CHANNELS,
     ROUTER,
     Accepted,
     Execute,
@@ -18,6 +21,7 @@ from mirliton.actors.switching import (
     SetVariables,
     as_variable,
     call_name,
+    channels_name,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +33,9 @@ ROUTE_ATTEMPTS: Final = 5
 """How often a new call is offered before it is refused: the callflow application may be restarting."""
 ROUTE_PAUSE: Final = 0.25
 """Seconds before it is offered again; each time as many more."""
+NOBODY: Final = "no available handlers"
+DECIDED: Final = "Fetch-ID"
+"""The Custom-Channel-Var of a leg that was decided about before it was parked."""
 
 
 class Routing:
@@ -43,6 +50,9 @@ class Routing:
         call = self._call
         if not self._open:
             return
+        if DECIDED in call.custom_channel_vars and call.custom_channel_vars.get("Account-ID"):
+            self.noted(Accepted("", False))
+            return
         self.attempts += 1
         request = route_request(call.switch, call.leg, call.custom_channel_vars)
         call.background(call.call(ROUTER, request, timeout=ROUTE_TIMEOUT), ("route", None))
@@ -56,11 +66,14 @@ class Routing:
                 self._note(answer.custom_channel_vars)
             case RouteResp(method="error"):
                 self._refuse(answer.route_error_code or 604, answer.route_error_message or "")
+            case RouteResp(method="bridge") if answer.routes:
+                self._call.at_once.give(Command(Execute("", bridge_to(self._call.call_id, answer.routes))))
             case _ if self.attempts < ROUTE_ATTEMPTS:
                 self._call.log.info("route_retried", attempt=self.attempts, error=str(error or answer))
                 self._call.set_timer("route", ROUTE_PAUSE * self.attempts)
             case _:
-                self._refuse(604, "no available handlers")
+                # Whoever routes is away, or has too much to do: that passes.
+                self._refuse(503, NOBODY)
 
     def noted(self, answer: Any) -> None:
         """Only when the channel itself says whose call it is may anybody act on it: its record depends on it."""
@@ -69,7 +82,7 @@ class Routing:
             return
         match answer:
             case Accepted():
-                call.send(CHANNELS, LegOwned(call.call_id, call.custom_channel_vars))
+                call.send(channels_name(call.switch), LegOwned(call.call_id, call.custom_channel_vars, call.switch))
                 call.cast(ROUTER, call.win())
                 call.set_timer("controller", ROUTE_TIMEOUT)
             case Refused(text=text) if not says_gone(text):
@@ -126,6 +139,32 @@ def route_request(switch: str, leg: Any, channel_vars: Mapping[str, Any]) -> Rou
         switch_hostname=leg.switch_hostname,
         switch_nodename=switch,
         server_id=call_name(leg.call_id),
+    )
+
+
+def bridge_to(call_id: str, routes: Sequence[Route]) -> Bridge:
+    """The command that connects a leg with the first of these that answers, and ends it with that."""
+    return Bridge(call_id, tuple(_endpoint(route) for route in routes), continue_on_fail=False, continue_after=False)
+
+
+def _endpoint(route: Route) -> Endpoint:
+    return Endpoint(
+        route.invite_format,
+        to_user=route.to_user,
+        to_realm=route.to_realm,
+        to_did=route.to_did,
+        route=route.route,
+        auth_user=route.auth_user,
+        auth_password=route.auth_password,
+        outbound_caller_id_name=route.caller_id_name,
+        outbound_caller_id_number=route.caller_id_number,
+        codecs=route.codecs,
+        bypass_media=True if route.media == "bypass" else None,
+        endpoint_progress_timeout=route.progress_timeout,
+        proxy_ip=route.proxy_via,
+        custom_channel_vars=route.custom_channel_vars,
+        custom_application_vars=route.custom_application_vars,
+        custom_sip_headers=route.custom_sip_headers,
     )
 
 

@@ -1,17 +1,15 @@
-"""Booking an account's money, and asking what is left: starts the account's ledger when it is needed."""
+"""Booking an account's money, and asking what is left."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, Final
 
-from mirliton.actors.account import ACCOUNTS, EnsureAccount
 from mirliton.actors.ledger import BalanceNow, Balances, Booked, Entry, LedgerTrouble, ledger_name
 from mirliton.runtime import CallError
-from mirliton.supervisors import Refused
 
 PAUSES: Final = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
-"""Seconds before each attempt: an account's processes may just be ending, or restarting."""
+"""Seconds before each attempt: the ledger may be restarting, or its node be lost."""
 TIMEOUT: Final = 10.0
 
 
@@ -45,10 +43,6 @@ async def _ask(process: Any, account_id: str, request: Entry | BalanceNow) -> An
         if pause:
             await getattr(process, "sleep", asyncio.sleep)(pause)
         try:
-            ensured = await process.call(ACCOUNTS, EnsureAccount(account_id), timeout=TIMEOUT)
-            if isinstance(ensured, Refused):
-                reason = str(ensured.reason)
-                continue
             answer = await process.call(ledger_name(account_id), request, timeout=TIMEOUT)
         except CallError as error:
             reason = str(error)

@@ -1,8 +1,9 @@
 """A conference: one process that says who may come in, and knows who is in the room on its focus switch.
 
-The room is the switch's: who is in it hears the others whatever becomes of us. A successor asks the switches for the
-room and goes on; those who wait for a moderator say so again. When the focus switch dies its calls end, and the next
-to come make a new room where they are.
+The room is the switch's: who is in it hears the others whatever becomes of us. It is an entity: one process for each
+conference in the whole cluster, started by the first message, which saves nothing. A successor, on whichever node, asks
+the switches for the room and goes on; those who wait for a moderator say so again. When the focus switch dies its calls
+end, and the next to come make a new room where they are.
 
 OTP: a gen_server. It ends when nobody is in the room or waits for it.
 """
@@ -29,41 +30,45 @@ from mirliton.actors.conferencing import (
     TurnedAway,
     WaitForModerator,
     Welcome,
-    conference_name,
-    room_of,
+    ids_of,
 )
 from mirliton.actors.edge import EDGE, Publish
 from mirliton.actors.kapi.conference import commands as kapi
 from mirliton.actors.kapi.conference.events import Event, ParticipantEvent
+from mirliton.actors.presence import OMNIPRESENCE, LampChanged, LampState
 from mirliton.actors.store import Document, NotFound
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.documents import is_deleted
 from mirliton.actors.store.names import account_db
-from mirliton.actors.switching import switch_name
+from mirliton.actors.switching import CHANNELS, AskSwitches, switch_name
 from mirliton.runtime import (
     Address,
+    CallError,
     Completed,
     Continue,
     Down,
     From,
-    GenServer,
     NoReply,
     Ref,
     Reply,
     Stop,
     TimerFired,
 )
-from mirliton.supervisors import Tree, worker
+from mirliton.supervisors.entities import Entity
 
 PLACE_KEPT: Final = 15.0
 """Seconds in which a call that may come in must have done so."""
 AUDIT_EVERY: Final = 10.0
 """Seconds between comparisons with the room on the switch."""
 RETRY_AFTER: Final = 0.5
+MOST_LOOKS: Final = 10
+"""Times all switches are asked for the room before one that cannot be asked counts as having none."""
 ENTRY_TONE: Final = "tone_stream://%(200,0,500,600,700)"
 EXIT_TONE: Final = "tone_stream://%(500,0,300,200,100,50,25)"
 MOST_PARTICIPANTS: Final = 1000
 MOST_WAITING: Final = 1000
+MOST_LAMPS: Final = 50
+"""Numbers of a conference whose lamps show it."""
 COMMANDS: Final = (
     kapi.DeafParticipant,
     kapi.Kick,
@@ -87,22 +92,25 @@ _CHANGES: Final = frozenset(
 _TOLD: Final = _CHANGES | {"add-member", "del-member"}
 
 
-class Conference(GenServer):
+class Conference(Entity):
     """One conference, under `conference_name(room)`."""
 
     mailbox_limit = 10_000
     mailbox_overflow = "drop_oldest"
 
-    def init(self, account_id: str, conference_id: str) -> NoReply:
-        self.account_id = account_id
-        self.conference_id = conference_id
-        self.room = room_of(account_id, conference_id)
+    def init(self, key: str, state: Any) -> NoReply:
+        self.account_id, self.conference_id = ids_of(key)
+        self.room = key
         self.doc: Document = {}
         self.known = False
+        self.looks = 0
+        """How often switches were asked for the room in vain, since one of them could not be."""
         self.held: deque[tuple[Any, From]] = deque(maxlen=MOST_WAITING)
         self.focus = ""
         self.instance = ""
         self.locked = False
+        self.lit = False
+        """What lamps have been told: whether anybody is in."""
         self.participants: dict[str, Participant] = {}
         self.expected: dict[str, tuple[bool, float]] = {}
         """Calls that may come in: whether as a moderator, and until when."""
@@ -249,6 +257,7 @@ class Conference(GenServer):
                 self._forget_expected()
             case action if action in _CHANGES and one is not None and one.call_id in self.participants:
                 self.participants[one.call_id] = one
+        self._light()
         self._publish(news)
 
     def _came(self, one: Participant) -> None:
@@ -279,11 +288,18 @@ class Conference(GenServer):
 
     async def _load(self) -> tuple[Document, tuple[str, Room] | None]:
         """The document, and the room with the switch that has it."""
-        doc = await self._document()
-        for name in self.node.registry.names("switch"):
-            room = await self._ask(name.key)
+        doc, away = await self._document(), ""
+        for switch in await self.call(CHANNELS, AskSwitches()):
+            try:
+                room = await self._ask(switch)
+            except (CallError, ConnectionError) as error:
+                away = f"{switch}: {error}"
+                continue
             if room is not None and room.participants:
-                return doc, (name.key, room)
+                return doc, (switch, room)
+        self.looks += 1
+        if away and self.looks < MOST_LOOKS:
+            raise ConnectionError(away)
         return doc, None
 
     async def _document(self) -> Document:
@@ -324,6 +340,7 @@ class Conference(GenServer):
     def _audited(self, found: Room | None, error: Any) -> None:
         self.start_timer(AUDIT_EVERY, "audit")
         self._compare(found, error)
+        self._light(again=True)
 
     def _compare(self, found: Room | None, error: Any) -> None:
         """Make it say what the switch said of the room, if it did."""
@@ -353,6 +370,22 @@ class Conference(GenServer):
                 self.send(address, ModeratorIsHere(self.room))
 
     # Telling
+
+    def _light(self, *, again: bool = False) -> None:
+        """Have lamps show whether anybody is in: those of the conference's numbers, and of its id. `again`: also where
+        that has been told, while somebody is in."""
+        inside = bool(self.participants)
+        if inside is self.lit and not (again and inside):
+            return
+        self.lit = inside
+        listed = [self.doc.get("conference_numbers")]
+        for role in ("member", "moderator"):
+            side = self.doc.get(role)
+            listed.append(side.get("numbers") if isinstance(side, dict) else None)
+        numbers = [each for some in listed if isinstance(some, list) for each in some if isinstance(each, str)]
+        watched = (self.conference_id, *numbers[:MOST_LAMPS])
+        state: LampState = "confirmed" if inside else "terminated"
+        self.cast(OMNIPRESENCE, LampChanged(self.account_id, watched, f"conference-{self.conference_id}", state))
 
     def _is(self) -> ConferenceIs:
         participants = tuple(sorted(self.participants.values(), key=lambda one: one.id))
@@ -386,25 +419,3 @@ class Conference(GenServer):
             custom_channel_vars={"Account-ID": self.account_id},
         )
         self.cast(EDGE, Publish(told))
-
-
-def conference_tree(account_id: str, conference_id: str) -> Tree:
-    """A conference's own small supervisor: 5 restarts in 10 s are a fault of this conference. The next to come start
-    it afresh."""
-    return Tree(
-        "one_for_one",
-        [
-            worker(
-                Conference,
-                account_id,
-                conference_id,
-                name=conference_name(room_of(account_id, conference_id)),
-                keep_mail=True,
-                restart="transient",
-                significant=True,
-            )
-        ],
-        intensity=5,
-        period=10.0,
-        auto_shutdown="any_significant",
-    )

@@ -6,25 +6,27 @@
     conference → connection   ConferenceCommand (answered Accepted, Refused, NoSuchRoom or SwitchUnavailable),
                               ListRoom (answered Room, NoSuchRoom or SwitchUnavailable)
     anybody → conference      kapi's conference commands (answered as ConferenceCommand), AskConference (ConferenceIs)
-    anybody → keeper          EnsureConference (answered with a Name, or Refused)
 
-On the switch a conference is a room, whose name holds the account, too.
+The actor is an entity: whoever sends it something has it started. On the switch a conference is a room, whose name
+holds the account, too.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from mirliton.runtime import Address, Name, message
-
-CONFERENCES: Final = Name("service", "conferences")
-"""Who starts conferences."""
-CONFERENCES_SUPERVISOR: Final = Name("supervisor", "conferences")
 
 
 def room_of(account_id: str, conference_id: str) -> str:
     """The room's name on a switch."""
     return f"{account_id}-{conference_id}"
+
+
+def ids_of(room: str) -> tuple[str, str]:
+    """The account and the conference of `room_of`: an account's id has no hyphen."""
+    account_id, _, conference_id = room.partition("-")
+    return account_id, conference_id
 
 
 def conference_name(room: str) -> Name:
@@ -147,14 +149,6 @@ class ConferenceIs:
     locked: bool
     participants: tuple[Participant, ...]
     waiting: tuple[str, ...]
-
-
-@message("conference.ensure")
-class EnsureConference:
-    """Have the conference's actor run."""
-
-    account_id: str
-    conference_id: str
 
 
 @message("conference.reload")

@@ -4,9 +4,9 @@
     await balance(process, account_id)
 
 Each entry is a document of the month database that was current when it was booked, known by what it is for: the same
-call or payment is booked once, however often and how late it is reported. One process for each account writes them, so
-that a month is closed exactly: its balance goes into the next as one entry for each service. All amounts are in units
-(`money.py`).
+call or payment is booked once, however often and how late it is reported. One process for each account in the whole
+cluster (an entity, started by the first message) writes them, so that a month is closed exactly: its balance goes into
+the next as one entry for each service. All amounts are in units (`money.py`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from mirliton.actors.store import Conflict, DatabaseNotFound, Month, Months, NotFound, StoreError
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.documents import gregorian, stamp
 from mirliton.actors.store.names import account_db, month_id, month_of_db
-from mirliton.runtime import From, GenServer, Name, Reply, message
+from mirliton.runtime import From, Name, Reply, message
+from mirliton.supervisors.entities import Entity
 
 ROLLOVER: Final = "monthly_rollover"
 MOST_MONTHS: Final = 400
@@ -94,17 +95,18 @@ def ledger_name(account_id: str) -> Name:
     return Name("ledger", account_id)
 
 
-class Ledger(GenServer):
-    """The one writer of an account's entries. It does one thing after another, and keeps nothing but which months are
-    known to have begun; a restart looks that up again."""
+class Ledger(Entity):
+    """The one writer of an account's entries. It does one thing after another, and saves nothing: the entries are the
+    truth. Which months are known to have begun a restart looks up again."""
 
     mailbox_limit = 10_000
     mailbox_overflow = "refuse"
+    idle_after: ClassVar[float | None] = 60.0
 
-    def init(self, account_id: str, told: Name) -> None:
-        """`told`: who learns that something was booked."""
-        self.account_id = account_id
-        self.told = told
+    def init(self, key: str, state: Any) -> None:
+        self.account_id = key
+        self.told = Name("account", key)
+        """Who learns that something was booked."""
         self.begun: set[Month] = set()
         """Months that have their opening balances."""
 
@@ -114,8 +116,7 @@ class Ledger(GenServer):
                 case Entry():
                     booked = await self._book(request)
                     # Also for what was there: whoever booked it may have been killed before this was told.
-                    if self.whereis(self.told) is not None:
-                        self.cast(self.told, FundsChanged((await self._balances()).total))
+                    self.cast(self.told, FundsChanged((await self._balances()).total))
                     return Reply(booked)
                 case BalanceNow():
                     return Reply(await self._balances())

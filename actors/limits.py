@@ -1,18 +1,20 @@
 """Whether an account may have one more leg to or from a carrier, and who pays for it. Kazoo: jonny5.
 
-Asked in this order: hard limits of calls; the account's own trunks (those of the direction, then two-way ones, then
-burst); credit per minute. What none of them allows is refused, or let through flagged where the account's limits are
-soft. Only legs that use a carrier count, besides the hard limit of all calls. All amounts are in units (`money.py`).
+Asked in this order: hard limits of calls; an allotment (`allotments.py`); the account's own trunks (those of the
+direction, then two-way ones, then burst); credit per minute. What none of them allows is refused, or let through
+flagged where the account's limits are soft. Only legs that use a carrier count, besides the hard limit of all calls.
+All amounts are in units (`money.py`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Literal
 
+from mirliton.actors.allotments import Allotment, allotments_of
 from mirliton.actors.money import NoAmount, units
 
 UNLIMITED: Final = -1
@@ -24,7 +26,8 @@ BLACKLIST: Final = (
 _MOST: Final = 10**18
 
 Direction = Literal["inbound", "outbound"]
-Billing = Literal["limits_disabled", "flat_rate", "flat_rate_burst", "per_minute"]
+DIRECTIONS: Final[tuple[Direction, ...]] = ("inbound", "outbound")
+Billing = Literal["limits_disabled", "allotment", "flat_rate", "flat_rate_burst", "per_minute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Limits:
     soft_limit_outbound: bool = False
     flat_rate_whitelist: str = WHITELIST
     flat_rate_blacklist: str = BLACKLIST
+    allotments: Mapping[str, Allotment] = field(default_factory=dict)
 
     @classmethod
     def of(cls, document: Mapping[str, Any], config: Mapping[str, Any]) -> Limits:
@@ -75,6 +79,7 @@ class Limits:
             soft_limit_outbound=value("soft_limit_outbound", False) is True,
             flat_rate_whitelist=_pattern(config.get("flat_rate_whitelist"), WHITELIST),
             flat_rate_blacklist=_pattern(config.get("flat_rate_blacklist"), BLACKLIST),
+            allotments=allotments_of(document),
         )
 
 
@@ -87,6 +92,7 @@ class Used:
     """Legs from a carrier at a flat rate."""
     outbound: int = 0
     burst: int = 0
+    allotted: int = 0
     per_minute: int = 0
     credit: int = 0
     """What is left of its money, less what running calls have cost so far."""
@@ -94,7 +100,7 @@ class Used:
     @property
     def resource_consuming(self) -> int:
         """All its carrier legs."""
-        return self.inbound + self.outbound + self.burst + self.per_minute
+        return self.inbound + self.outbound + self.burst + self.allotted + self.per_minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +112,17 @@ class Decision:
     soft: bool = False
 
 
-def decide(limits: Limits, used: Used, direction: Direction, number: str) -> Decision:
-    """Whether one more leg in this direction, from or to this number (E.164), may be. `used` does not hold it."""
+def decide(limits: Limits, used: Used, direction: Direction, number: str, *, allotted: bool = False) -> Decision:
+    """Whether one more leg in this direction, from or to this number (E.164), may be. `used` does not hold it;
+    `allotted` says that an allotment has room for it."""
     if not limits.enabled:
         return Decision("limits_disabled")
     if _over(used.calls, limits.calls):
         return Decision(None, "calls")
     if _over(used.resource_consuming + 1, limits.resource_consuming_calls):
         return Decision(None, "resource_consuming_calls")
+    if allotted:
+        return Decision("allotment")
     if _flat(limits, number):
         after = {"inbound": used.inbound, "outbound": used.outbound}
         after[direction] += 1

@@ -1,9 +1,10 @@
 """A queue: one process that knows who waits, in which order, and brings each caller and a free agent together.
 
-It keeps nothing that could be lost. A member's place is in its checkpoint on the switch (since when it waits); what an
-agent is doing is the agent's to know; the turn in the strategies follows from what agents tell. A successor reads the
-document, asks the agents, and waits a moment for the members that the channel table says are its own before it offers
-anybody to anybody.
+It is an entity, one in the whole cluster, started by the first message, or where its node was lost. It saves its line
+(who waits, since when, with which priority), and a member is told its place when that is written; the member has it,
+too, in its checkpoint on the switch. What an agent is doing is the agent's to know; the turn in the strategies follows
+from what agents tell. A successor has the line, reads the document, asks the agents, and waits a moment for members
+that the channel table says are its own and that it does not know, before it offers anybody to anybody.
 
 Who rings agents is the member's own executor (`whapps/callflow/actions/acdc_member.py`): its bridge is carried out once
 whoever dies. OTP: a gen_server. It ends when it has neither members nor agents.
@@ -17,6 +18,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Any, Final
 
+from mirliton.actors.agent_state import AgentState
 from mirliton.actors.kapi import acdc_queue, acdc_stats
 from mirliton.actors.kapi.channels import (
     ChannelStatusReq,
@@ -24,10 +26,9 @@ from mirliton.actors.kapi.channels import (
     QueryAccountChannelsReq,
     QueryAccountChannelsResp,
 )
-from mirliton.actors.queue_line import Member, Rules, chosen, in_order
+from mirliton.actors.queue_line import Member, Rules, chosen, in_order, line, restored
 from mirliton.actors.queue_news import publish
 from mirliton.actors.queueing import (
-    ACDC_DB,
     MEMBER_VAR,
     QUEUE_VAR,
     AgentIs,
@@ -45,27 +46,28 @@ from mirliton.actors.queueing import (
     TellQueue,
     TurnedOut,
     agent_name,
+    cast_if_there,
+    ids_of,
     queue_name,
 )
-from mirliton.actors.store import DatabaseNotFound, Document, NotFound
+from mirliton.actors.store import Document, NotFound
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.documents import gregorian, is_deleted
 from mirliton.actors.store.names import account_db
-from mirliton.actors.switching import CHANNELS
+from mirliton.actors.switching import CHANNELS, as_far_as_known
 from mirliton.runtime import (
     CallError,
     Completed,
     Continue,
     Down,
     From,
-    GenServer,
     NoReply,
     Ref,
     Reply,
     Stop,
     TimerFired,
 )
-from mirliton.supervisors import Tree, worker
+from mirliton.supervisors.entities import Entity, entities_of
 
 RETRY_FIRST: Final = 0.25
 """Pause before a document that could not be read is tried again; each time it doubles."""
@@ -81,26 +83,25 @@ ASK_TIMEOUT: Final = 3.0
 MOST_WAITING: Final = 10_000
 
 
-class Queue(GenServer):
+class Queue(Entity):
     """One queue, under `queue_name(account_id, queue_id)`."""
 
     mailbox_limit = 100_000
     mailbox_overflow = "refuse"
 
-    def init(self, account_id: str, queue_id: str) -> NoReply:
-        self.account_id = account_id
-        self.queue_id = queue_id
+    def init(self, key: str, state: Any) -> NoReply:
+        self.account_id, self.queue_id = ids_of(key)
         self.rules = Rules()
         self.known = False
         self.held: deque[tuple[JoinQueue, From]] = deque(maxlen=MOST_WAITING)
         """Who joined before the document was read; of more the oldest have given up by then, and come again."""
-        self.members: dict[str, Member] = {}
+        self.members: dict[str, Member] = restored(state)
         self.seen: dict[str, float] = {}
         self.watched: dict[Ref, str] = {}
         self.agents: dict[str, AgentIs] = {}
         """The agents at work."""
         self.expected: set[str] = set()
-        """Calls that waited here before, of which nothing has been heard yet."""
+        """Calls that waited here before, of which nothing is known yet."""
         self.retry = RETRY_FIRST
         return NoReply(then=Continue())
 
@@ -169,22 +170,23 @@ class Queue(GenServer):
 
     # Reading
 
-    async def _load(self) -> tuple[Document, list[str], set[str], set[str]]:
-        """The document, the queue's agents, which of them are at work, and the calls that wait here."""
+    async def _load(self) -> tuple[Document, list[str], set[str], set[str], list[str]]:
+        """The document, the queue's agents, which of them are at work, the calls that wait here, and which of those
+        that did are not up any more."""
         store, db = StoreClient(self), account_db(self.account_id)
         doc = await self._document()
         rows = (await store.view(db, "queues/agents_listing", key=self.queue_id)).rows
         roster = [str(row.id) for row in rows]
-        try:
-            stored = await store.get_many(ACDC_DB, [f"{self.account_id}-{agent_id}" for agent_id in roster])
-        except DatabaseNotFound:
-            stored = []
+        entities = entities_of(self.node)
+        names = [agent_name(self.account_id, agent_id) for agent_id in roster]
+        saved = await entities.saved(names) if entities is not None and names else []
         working = {
-            str(doc.get("agent_id"))
-            for doc in stored
-            if doc is not None and doc.get("status") in ("ready", "paused") and not is_deleted(doc)
+            agent_id
+            for agent_id, state in zip(roster, saved, strict=False)
+            if AgentState.of(agent_id, state or {}).at_work != "logged_out"
         }
-        return doc, roster, working, await self._own_calls()
+        own = await self._own_calls()
+        return doc, roster, working, own, await self._gone([call for call in self.members if call not in own])
 
     async def _document(self) -> Document:
         try:
@@ -194,7 +196,8 @@ class Queue(GenServer):
         return {} if is_deleted(doc) else doc
 
     async def _own_calls(self) -> set[str]:
-        answer = await self.call(CHANNELS, QueryAccountChannelsReq(account_id=self.account_id), timeout=10.0)
+        asked = QueryAccountChannelsReq(account_id=self.account_id)
+        answer = as_far_as_known(await self.call(CHANNELS, asked, timeout=10.0))
         assert isinstance(answer, QueryAccountChannelsResp)
         found = set()
         for row in answer.channels:
@@ -212,14 +215,19 @@ class Queue(GenServer):
             self.start_timer(self.retry, "load")
             self.retry = min(self.retry * 2, RETRY_MOST)
             return
-        doc, roster, working, self.expected = value
+        doc, roster, working, own, gone = value
         self.rules = Rules.of(doc)
         self.known = True
+        for call_id in gone:
+            self._leave(LeaveQueue(call_id, "member_hungup"))
+        for member in self.members.values():
+            self._watch(member)
+        self.expected = own - self.members.keys()
         for agent_id in roster:
             if agent_id in working:
                 # Until it says itself what it is doing.
                 self.agents.setdefault(agent_id, AgentIs(agent_id, "outbound"))
-            self.cast(agent_name(self.account_id, agent_id), TellQueue(self._name, self.queue_id))
+            cast_if_there(self, agent_name(self.account_id, agent_id), TellQueue(self._name, self.queue_id))
         if self.expected:
             self.start_timer(REBUILDING, "rebuilt")
         while self.held:
@@ -239,12 +247,11 @@ class Queue(GenServer):
                 request.call_id, request.member, now if request.entered is None else request.entered, priority
             )
             self.members[member.call_id] = member
+            self.save(line(self.members.values()))
             if request.entered is None:
                 self._tell_entered(member)
-        self.seen[member.call_id] = now
-        if member.ref is None:
-            member.ref = self.monitor(member.address)
-            self.watched[member.ref] = member.call_id
+        member.address = request.member
+        self._watch(member)
         self.expected.discard(member.call_id)
         if request.offer and request.offer != member.over:
             for agent_id in request.agents:
@@ -257,6 +264,13 @@ class Queue(GenServer):
         self._turn_out(member)
         self._match()
         return Joined(member.entered, self._position(member))
+
+    def _watch(self, member: Member) -> None:
+        """It has spoken, or is taken over from a predecessor."""
+        self.seen[member.call_id] = self._now()
+        if member.ref is None:
+            member.ref = self.monitor(member.address)
+            self.watched[member.ref] = member.call_id
 
     def _refusal(self) -> NotJoined | None:
         if len(self.members) >= self.rules.room:
@@ -282,6 +296,7 @@ class Queue(GenServer):
     def _remove(self, member: Member) -> None:
         """It waits no more. Whoever was offered to it is free."""
         del self.members[member.call_id]
+        self.save(line(self.members.values()))
         self.seen.pop(member.call_id, None)
         if member.ref is not None:
             self.demonitor(member.ref, flush=True)
@@ -455,25 +470,3 @@ class Queue(GenServer):
 
     def _now(self) -> float:
         return float(self.node.clock.time())
-
-
-def queue_tree(account_id: str, queue_id: str) -> Tree:
-    """A queue's own small supervisor: 5 restarts in 10 s are a fault of this queue. Whoever waits in it starts it
-    afresh."""
-    return Tree(
-        "one_for_one",
-        [
-            worker(
-                Queue,
-                account_id,
-                queue_id,
-                name=queue_name(account_id, queue_id),
-                keep_mail=True,
-                restart="transient",
-                significant=True,
-            )
-        ],
-        intensity=5,
-        period=10.0,
-        auto_shutdown="any_significant",
-    )

@@ -7,16 +7,20 @@ nothing but what agents tell of themselves, so a queue that starts afresh decide
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mirliton.actors.queueing import AgentIs
+from mirliton.actors.switching import executor_name
 from mirliton.runtime import Address, Ref
 
 STRATEGIES: Final = ("round_robin", "most_idle", "ring_all")
 MOST_MEMBERS: Final = 10_000
 """Members of one queue, where its document sets no limit (Kazoo: 1,000 a worker's queue holds)."""
+MOST_SAVED: Final = 1_000
+"""Members whose places are saved."""
 MOST_AT_ONCE: Final = 100
 """Agents that are rung for one member."""
 
@@ -75,6 +79,29 @@ class Rules:
     def room(self) -> int:
         """How many members there may be."""
         return self.most or MOST_MEMBERS
+
+
+def line(members: Iterable[Member]) -> list[Any]:
+    """The line as it is saved: of MOST_SAVED members, in the order in which they came.
+
+    It is written whole with every change. Who is beyond that has its place in its own checkpoint, and says it itself.
+    """
+    return [
+        (member.call_id, member.entered, member.priority, member.address if _is_elsewhere(member) else None)
+        for member in itertools.islice(members, MOST_SAVED)
+    ]
+
+
+def restored(saved: Any) -> dict[str, Member]:
+    """The members that `line` saved; none of None."""
+    found = {}
+    for call_id, entered, priority, address in saved or ():
+        found[call_id] = Member(call_id, address or executor_name(call_id), entered, priority)
+    return found
+
+
+def _is_elsewhere(member: Member) -> bool:
+    return member.address != executor_name(member.call_id)
 
 
 def in_order(members: Iterable[Member]) -> list[Member]:

@@ -1,13 +1,13 @@
-"""What callers in a queue, the queue, its agents and those who start them say to one another.
+"""What callers in a queue, the queue and its agents say to one another.
 
     executor → queue      JoinQueue (answered Joined or NotJoined), LeaveQueue
     queue → executor      Offered, TurnedOut
     queue → agent         Reserve (answered Granted), Release, TellQueue
     agent → queue         AgentIs
     anybody → agent       kapi's Login, Logout, Pause, Resume, EndWrapup, LoginQueue, LogoutQueue (answered AgentIs)
-    anybody → keeper      EnsureQueue, EnsureAgent (answered with a Name, or Refused)
 
-All of it may be said twice. A caller is a *member*; an *offer* is one try to have some agents take one member.
+Queues and agents are entities: whoever sends them something has them started. All of it may be said twice. A caller is
+a *member*; an *offer* is one try to have some agents take one member.
 """
 
 from __future__ import annotations
@@ -15,14 +15,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from mirliton.runtime import Address, Name, message
+from mirliton.runtime import Address, GenServer, Name, message
 
-ACDC: Final = Name("service", "acdc")
-"""Who starts queues and agents."""
-QUEUES_SUPERVISOR: Final = Name("supervisor", "queues")
-AGENTS_SUPERVISOR: Final = Name("supervisor", "agents")
-ACDC_DB: Final = "acdc"
-"""The database in which agents keep their state."""
+AGENTS: Final = "agents of queues"
+"""The group of the agents that run."""
 
 QUEUE_VAR: Final = "Queue-ID"
 """Custom-Channel-Var of a member's leg: the queue that it waits in. Also of an agent's that is rung for a member."""
@@ -44,6 +40,18 @@ def queue_name(account_id: str, queue_id: str) -> Name:
 def agent_name(account_id: str, agent_id: str) -> Name:
     """The actor of an agent, who is a user of the account."""
     return Name("agent", f"{account_id}/{agent_id}")
+
+
+def ids_of(key: str) -> tuple[str, str]:
+    """Of the key of such a name: the account, and the queue or agent."""
+    account_id, _, own = key.partition("/")
+    return account_id, own
+
+
+def cast_if_there(process: GenServer, name: Name, request: Any) -> None:
+    """Cast to one that runs, or is being restarted. Another is not started for it: when it starts, it asks itself."""
+    if process.whereis(name) is not None or process.node.registry.reserved(name):
+        process.cast(name, request)
 
 
 def vars_of_a_call_for(agent_id: str, queue_id: str, call_id: str, wrapup: int) -> Mapping[str, Any]:
@@ -201,19 +209,3 @@ class QueueIs:
     waiting: tuple[str, ...]
     offered: Mapping[str, tuple[str, ...]]
     agents: Mapping[str, Status]
-
-
-@message("acdc.ensure_queue")
-class EnsureQueue:
-    """Have the queue's actor run."""
-
-    account_id: str
-    queue_id: str
-
-
-@message("acdc.ensure_agent")
-class EnsureAgent:
-    """Have the agent's actor run."""
-
-    account_id: str
-    agent_id: str

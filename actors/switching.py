@@ -4,12 +4,16 @@
     connection → call         LegEvent
     table → call              LegEvent (an end that was inferred), Recheck
     call → table              LegOwned, LegLost
-    account → table           LegAdmitted
+    account → tables          LegAdmitted
+    anybody → tables          kapi's questions for channels (answered as kapi says, or Incomplete), WatchLegs
+    table → who watches       LegEvent, LegParked, LegsMissed
     call → connection         Dispatch, SetVariables, Settle (Accepted, Refused or SwitchUnavailable),
                               Dump (Snapshot, NoSuchLeg or SwitchUnavailable)
     executor → call           Attach (answered CallInfo), Execute (answered CommandResult), Detach
     call → executor           LegEvent, CallEnded
     ecallmgr → cdr            kapi's CdrReport (answered CdrStored, CdrNotStored or CdrRefused)
+
+Each switch has a table of its own (`channels_name`); "tables" are all of them, by way of CHANNELS.
 
 A command is safe to give twice: it is known by its id, and whoever gives it again after a restart is told the result,
 or waits for the same one.
@@ -22,6 +26,7 @@ from dataclasses import field
 from typing import Any, Final, Literal
 
 from mirliton.runtime import Address, Name, message
+from mirliton.supervisors.entities import Stamp
 
 CHECKPOINT_VARIABLE: Final = "mirliton_checkpoint"
 """The channel variable that says where in its callflow a call is."""
@@ -53,6 +58,10 @@ def executor_name(call_id: str) -> Name:
     return Name("cf_exe", call_id)
 
 
+DRAINS: Final = "fsctl pause_check inbound"
+"""Asks a switch whether it takes no new calls (api/switches.py): `true` or `false`."""
+
+
 def as_variable(value: Any) -> str:
     """A value of Kazoo's as a channel variable holds it. Raises ValueError for what has no such form."""
     match value:
@@ -65,9 +74,28 @@ def as_variable(value: Any) -> str:
     raise ValueError(f"a {type(value).__name__} is no text, number or flag")
 
 
+def channels_name(switch: str) -> Name:
+    """The channel table of this switch."""
+    return Name("channels", switch)
+
+
+def switch_group(switch: str) -> str:
+    """The Failover of this switch, on the nodes of a cluster."""
+    return f"switch {switch}"
+
+
+def calls_name(switch: str) -> Name:
+    """The supervisor of this switch's calls."""
+    return Name("supervisor", f"calls {switch}")
+
+
 CHANNELS: Final = Name("service", "channels")
-CALLS: Final = Name("supervisor", "calls")
+"""Who answers for the channel tables of all switches, and passes on to them."""
 ROUTER: Final = Name("service", "callflow")
+MEDIA: Final = Name("service", "media_mgr")
+"""Who knows where media are; one on each node that has switches."""
+AUTHN: Final = Name("service", "authn")
+"""Who knows the passwords of phones."""
 CDR: Final = Name("service", "cdr")
 SWITCH_NEWS: Final = "switch news"
 """The group of those who are told of each SwitchUp and SwitchDown, besides the table."""
@@ -111,24 +139,51 @@ class LegRenamed:
 
 @message("leg.owned")
 class LegOwned:
-    """Whose call this is has been noted on its channel; no event of the switch says so at once."""
+    """Whose call this is has been noted on its channel; no event of the switch says so at once. Told to CHANNELS
+    without its `switch`, all tables hear it."""
 
     call_id: str
     custom_channel_vars: dict[str, Any]
+    switch: str = ""
 
 
 @message("leg.admitted")
 class LegAdmitted:
     """Its account counts this call against its limits; `billing`: who pays for its legs by carriers, by direction
-    (None: there is no such leg any more)."""
+    (None: there is no such leg any more). `switch` as in LegOwned. `stamp` says under which ownership of the account.
+
+    As a request to the switch's own table it is answered: True when it is noted, False when the account has another
+    owner by now."""
 
     call_id: str
     billing: Mapping[str, str | None] = field(default_factory=dict)
+    switch: str = ""
+    stamp: Stamp | None = None
 
 
 @message("legs.audit")
 class AuditNow:
-    """Compare the channel table with every switch now; it does so at intervals, too."""
+    """Compare the channel table with its switch now; it does so at intervals, too."""
+
+
+@message("legs.switches")
+class AskSwitches:
+    """Ask CHANNELS which switches there are: a tuple of their names."""
+
+
+@message("legs.incomplete")
+class Incomplete:
+    """CHANNELS' answer to a question that the tables of the switches in `missing` did not answer in time. `answer` is
+    what the others said, of the type that was asked for."""
+
+    answer: Any
+    missing: tuple[str, ...]
+
+
+def as_far_as_known(answer: Any) -> Any:
+    """An answer of CHANNELS, also where some switches' part of it is missing: for who shows it, or prefers little to
+    nothing."""
+    return answer.answer if isinstance(answer, Incomplete) else answer
 
 
 @message("leg.lost")
@@ -320,12 +375,27 @@ class Recheck:
     """Events may have been missed: compare with the switch."""
 
 
+PARKED: Final = "CHANNEL_PARK"
+"""What a LegParked is called among the names of events."""
+
+
 @message("legs.watch")
 class WatchLegs:
-    """Cast to the channel table: send every LegEvent and LegParked to `watcher` until it ends, or no more (`on`)."""
+    """Cast to CHANNELS: send every LegEvent and LegParked of all switches to `watcher` until it ends, or no more
+    (`on`). A watcher monitors CHANNELS, and casts this again when that has been restarted."""
 
     watcher: Address
     on: bool = True
+    only: tuple[str, ...] = ()
+    """Kazoo's names of the events that it wants (PARKED for a LegParked); none: all."""
+
+
+@message("legs.missed")
+class LegsMissed:
+    """Told to watchers: the channel table of this switch is another from now on, and what happened while there was none
+    was told to nobody."""
+
+    switch: str
 
 
 @message("cdr.stored")

@@ -16,7 +16,9 @@ queries.py      what may be asked of a view             collation.py    CouchDB'
 checks.py       what every backend refuses
 sqlite.py       the embedded backend (SqliteStore); its parts are sqlite_*.py and work.py (threads and deadlines)
 couch.py        the backend for production (CouchStore); its parts are couch_*.py, and beside them
-couch_changes.py    following what changes in a database    couch_conflicts.py  settling contradicting revisions
+couch_conflicts.py  settling contradicting revisions
+changes.py      following what changes in a database
+news.py         telling who listens that documents changed    follower.py   finding what was not told
 moving.py       copies, exports and imports
 """
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from mirliton.actors.store import names
 from mirliton.actors.store.documents import Document
 from mirliton.actors.store.errors import BadQuery, InvalidDocument, InvalidName, TooLarge, abridged
 from mirliton.actors.store.values import Limits, Prepared, prepare
+
+LONGEST_WAIT: Final = 60.0
+"""Seconds that a call may wait for a change."""
+MOST_CHANGES: Final = 10_000
 
 
 def ids(given: Sequence[str], limits: Limits) -> list[str]:
@@ -44,6 +49,16 @@ def id_range(keys: Sequence[str] | None, startkey: object, endkey: object) -> No
     for bound in (startkey, endkey):
         if bound is not None and not _is_text(bound):
             raise BadQuery("_all_docs", f"{abridged(bound)} is not an id")
+
+
+def changes(since: object, wait: object, limit: object) -> None:
+    """Raises BadQuery for what is no place, time or number of changes."""
+    if not _is_text(since) or not since:
+        raise BadQuery("_changes", f"{abridged(since)} is no place")
+    if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait <= LONGEST_WAIT:
+        raise BadQuery("_changes", f"it can be waited for 0 to {LONGEST_WAIT:g} s, not {str(wait)[:40]}")
+    if type(limit) is not int or not 1 <= limit <= MOST_CHANGES:
+        raise BadQuery("_changes", f"limit must be a whole number from 1 to {MOST_CHANGES}, not {str(limit)[:40]}")
 
 
 def upload(id: str, name: str, content_type: object, data: object, limits: Limits) -> None:

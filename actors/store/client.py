@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, Protocol, Unpack
 
+from mirliton.actors.store.changes import PAGE, Changes
 from mirliton.actors.store.documents import Document
 from mirliton.actors.store.errors import (
     AttachmentNotFound,
@@ -27,6 +28,8 @@ ATTEMPTS: Final = 8
 FIRST_PAUSE: Final = 0.02
 TIMEOUT: Final = 15.0
 """Seconds one attempt may take."""
+LONGEST_WAIT: Final = 2.0
+"""Seconds that a question for changes waits for one: a call without an answer for longer looks like a leak."""
 
 
 class Caller(Protocol):
@@ -116,6 +119,11 @@ class StoreClient:
         result: ViewResult = await self._ask("view", db, view, **options)
         return result
 
+    async def changes(self, db: str, since: str, *, wait: float = 0.0, limit: int = PAGE) -> Changes:
+        """As the store; it waits for LONGEST_WAIT at most."""
+        found: Changes = await self._ask("changes", db, since, wait=min(wait, LONGEST_WAIT), limit=limit)
+        return found
+
     async def refresh(self, db: str | None = None) -> int:
         return int(await self._ask("refresh", db))
 
@@ -132,6 +140,10 @@ class StoreClient:
 
     async def get_attachment(self, db: str, id: str, name: str) -> Attachment:
         found: Attachment = await self._ask("get_attachment", db, id, name)
+        return found
+
+    async def get_part(self, db: str, id: str, name: str, start: int, length: int) -> Attachment:
+        found: Attachment = await self._ask("get_part", db, id, name, start, length)
         return found
 
     async def delete_attachment(self, db: str, id: str, name: str, rev: str) -> str:

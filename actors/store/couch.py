@@ -38,12 +38,14 @@ import structlog
 from mirliton.actors.store import (
     checks,
     couch_attachments,
+    couch_changes,
     couch_design,
     couch_documents,
     couch_views,
     names,
     queries,
 )
+from mirliton.actors.store.changes import PAGE, Changes
 from mirliton.actors.store.couch_address import CouchAddress
 from mirliton.actors.store.couch_line import Line
 from mirliton.actors.store.design import VIEWS
@@ -266,6 +268,22 @@ class CouchStore:
                 self._designs[kind] = found
         return found
 
+    # --- changes ---
+
+    async def changes(self, db: str, since: str, *, wait: float = 0.0, limit: int = PAGE) -> Changes:
+        """See Store."""
+        names.check_database(db)
+        checks.changes(since, wait, limit)
+        return await couch_changes.changes(self.line, db, since, wait=wait, limit=limit)
+
+    async def place(self, db: str, checkpoint: str) -> str | None:
+        """How far a follower is that keeps its place under this name (`changes.py`)."""
+        return await couch_changes.place(self.line, names.check_database(db), names.check_document(checkpoint))
+
+    async def keep_place(self, db: str, checkpoint: str, place: str) -> None:
+        """Keep it, in the database itself."""
+        await couch_changes.keep_place(self.line, names.check_database(db), names.check_document(checkpoint), place)
+
     # --- attachments ---
 
     async def put_attachment(
@@ -282,6 +300,14 @@ class CouchStore:
         names.check_document(id)
         names.check_attachment(name)
         return await couch_attachments.get_whole(self.line, db, id, name, self.limits.attachment)
+
+    async def get_part(self, db: str, id: str, name: str, start: int, length: int) -> Attachment:
+        """See Store."""
+        names.check_database(db)
+        names.check_document(id)
+        names.check_attachment(name)
+        most = min(max(length, 0), self.limits.attachment)
+        return await couch_attachments.get_part(self.line, db, id, name, max(start, 0), most)
 
     async def delete_attachment(self, db: str, id: str, name: str, rev: str) -> str:
         """See Store; and StoreInterrupted where it is not known whether it was done."""

@@ -24,7 +24,7 @@ class CouchTuning:
     """Deadline of calls that carry an attachment."""
     pool: int = 32
     """Connections, and so requests under way, at once."""
-    polls: int = 64
+    polls: int = 256
     """Feeds of changes that may be followed at once; each has a connection besides the pool's."""
     queue: int = 1024
     """Calls that may wait for a connection; more are refused with StoreOverloaded."""

@@ -74,6 +74,25 @@ async def get_whole(line: Line, db: str, id: str, name: str, most: int) -> Attac
     raise failure
 
 
+async def get_part(line: Line, db: str, id: str, name: str, start: int, length: int) -> Attachment:
+    """Some bytes of an attachment. Raises as `get_whole`."""
+    failure: StoreError = StoreDamaged(line.path, f"{id!r} in {db!r} lists attachment {name!r} and does not give it")
+    for _ in range(line.tuning.attempts):
+        doc = await get(line, db, id)
+        entry = doc.get("_attachments", {}).get(name)
+        if entry is None:
+            raise AttachmentNotFound(db, id, name)
+        span = (start, min(start + length, entry["length"]))
+        try:
+            data = await read_at(line, db, id, name, doc["_rev"], length, span) if span[0] < span[1] else b""
+        except StoreInterrupted as error:
+            failure = error
+            continue
+        if data is not None:
+            return Attachment(name, entry["content_type"], entry["digest"], entry["length"], entry["revpos"], data)
+    raise failure
+
+
 async def delete(line: Line, db: str, id: str, name: str, rev: str) -> str:
     """Drop an attachment. Raises DatabaseNotFound, DocumentNotFound, AttachmentNotFound, Conflict."""
     doc = await get(line, db, id)
@@ -87,9 +106,12 @@ async def delete(line: Line, db: str, id: str, name: str, rev: str) -> str:
     raise await refused(line, "delete_attachment", db, id, rev, answer, must_exist=True)
 
 
-async def read_at(line: Line, db: str, id: str, name: str, rev: str, most: int) -> bytes | None:
-    """The data; None where this revision has it no more."""
-    async with line.stream("get_attachment", db, id, name, rev=rev) as found:
+async def read_at(
+    line: Line, db: str, id: str, name: str, rev: str, most: int, span: tuple[int, int] | None = None
+) -> bytes | None:
+    """The data, or of it what is from the first byte of `span` up to the second; None where this revision has it no
+    more."""
+    async with line.stream("get_attachment", db, id, name, rev=rev, span=span) as found:
         if isinstance(found, Answer):
             if found.status == 404:
                 return None

@@ -70,11 +70,14 @@ class Line:
         self._room = asyncio.Semaphore(address.tuning.pool)
         self._polls = asyncio.Semaphore(address.tuning.polls)
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._polling: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     async def close(self, timeout: float) -> None:
-        """Let what is under way finish for `timeout` seconds, then end it with StoreClosed."""
+        """Let what is under way finish for `timeout` seconds, then end it with StoreClosed; polls end at once."""
         self._closed = True
+        for task in list(self._polling):
+            task.cancel(_CLOSED)
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=timeout)
         for task in list(self._under_way):
@@ -97,7 +100,7 @@ class Line:
             operation,
             lambda progress: self._read(progress, operation, method, path, query, body),
             timeout,
-            self._polls if poll else self._room,
+            poll=poll,
         )
 
     async def write(
@@ -137,7 +140,9 @@ class Line:
         return await self._within(operation, attempt, timeout)
 
     @contextlib.asynccontextmanager
-    async def stream(self, operation: str, *path: str, rev: str) -> AsyncIterator[Answer | AsyncIterator[bytes]]:
+    async def stream(
+        self, operation: str, *path: str, rev: str, span: tuple[int, int] | None = None
+    ) -> AsyncIterator[Answer | AsyncIterator[bytes]]:
         """A file in chunks, or what the host says instead; the deadline is for all of it."""
         progress = _Progress()
         try:
@@ -145,7 +150,7 @@ class Line:
                 host = await self.hosts.choose()
                 progress.host = host
                 self.counts.requests += 1
-                async with host.stream(*path, query={"rev": rev}, timeout=self.tuning.timeout) as found:
+                async with host.stream(*path, query={"rev": rev}, span=span, timeout=self.tuning.timeout) as found:
                     yield found
         except TimeoutError:
             raise self._late(operation, self.tuning.transfer_timeout, progress) from None
@@ -229,12 +234,14 @@ class Line:
         operation: str,
         work: Callable[[_Progress], Awaitable[Answer]],
         timeout: float | None,
-        room: asyncio.Semaphore | None = None,
+        *,
+        poll: bool = False,
     ) -> Answer:
+        room = self._polls if poll else self._room
         seconds = self.tuning.timeout if timeout is None else timeout
         progress = _Progress(seconds)
         try:
-            async with self._place(operation), asyncio.timeout(seconds), room or self._room:
+            async with self._place(operation, poll=poll), asyncio.timeout(seconds), room:
                 return await work(progress)
         except TimeoutError:
             raise self._late(operation, seconds, progress) from None
@@ -243,17 +250,18 @@ class Line:
             raise
 
     @contextlib.asynccontextmanager
-    async def _place(self, operation: str) -> AsyncIterator[None]:
+    async def _place(self, operation: str, *, poll: bool = False) -> AsyncIterator[None]:
         """A place among those under way or waiting; ends with StoreClosed when the store closes meanwhile."""
         if self._closed:
             raise StoreClosed(self.path)
-        if self.counts.waiting >= self.tuning.pool + self.tuning.queue:
+        if not poll and self.counts.waiting >= self.tuning.pool + self.tuning.queue:
             raise StoreOverloaded(self.path, "request", f"{self.tuning.queue} calls")
         task = asyncio.current_task()
         assert task is not None, operation
-        self.counts.waiting += 1
-        mine = task not in self._under_way
-        self._under_way.add(task)
+        self.counts.waiting += not poll
+        among = self._polling if poll else self._under_way
+        mine = task not in among
+        among.add(task)
         try:
             yield
         except asyncio.CancelledError as error:
@@ -262,9 +270,9 @@ class Line:
                 raise StoreClosed(self.path) from None
             raise
         finally:
-            self.counts.waiting -= 1
+            self.counts.waiting -= not poll
             if mine:
-                self._under_way.discard(task)
+                among.discard(task)
 
     def _interrupted(self, operation: str, answer: Answer) -> StoreError:
         text = f"{answer.status} {answer.error} {answer.reason}".strip()

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from mirliton.actors.store import design_account, design_accounts, design_entities, design_listings, design_month
+from mirliton.actors.store import (
+    design_account,
+    design_accounts,
+    design_entities,
+    design_listings,
+    design_month,
+    design_services,
+    design_tasks,
+)
 from mirliton.actors.store.expressions import Field, Joined, members
 from mirliton.actors.store.views import Emit, View
 
@@ -34,6 +42,8 @@ VIEWS: tuple[View, ...] = (
     *design_listings.VIEWS,
     *design_month.VIEWS,
     *design_entities.VIEWS,
+    *design_tasks.VIEWS,
+    *design_services.VIEWS,
     *MAINTENANCE,
 )
 """Everything declared for Kazoo's databases; what a store is given by default."""

@@ -17,6 +17,7 @@ VIEWS = (
     _listing("clicktocall", "click2call", members("name", "extension", id=ID)),
     _listing("connectivity", "sys_info", members("name", id=ID)),
     _listing("directories", "directory", _NAMED),
+    _listing("multi_factor", "provider", members("name", "provider_name", "enabled", id=ID)),
     _listing("lists", "list", members("name", "description", "list_type", id=ID)),
     _listing("temporal_rules", "temporal_rule", members("name", "type", id=ID, flags=FLAGS)),
     _listing(

@@ -64,6 +64,49 @@ CDRS = (
             value=members(*_CDR, "call_direction", id=ID, **_CDR_WAYS),
         ),
     ),
+    _view(
+        "recordings/crossbar_listing",
+        Emit(
+            types=("call_recording",),
+            key=Array((Field("pvt_created"), ID)),
+            value=members(
+                "name",
+                "description",
+                "call_id",
+                "caller_id_name",
+                "caller_id_number",
+                "direction",
+                "duration",
+                "duration_ms",
+                "from",
+                "interaction_id",
+                "media_type",
+                "origin",
+                "owner_id",
+                "request",
+                "start",
+                "to",
+                id=ID,
+            ),
+        ),
+    ),
+    # group_level=2 gives the interactions.
+    View(
+        "interactions/interaction_listing",
+        ("modb",),
+        (
+            Emit(
+                types=("cdr",),
+                where=(Field("interaction_id"),),
+                key=Array((Field("interaction_time"), Field("interaction_key"), Field("pvt_created"))),
+            ),
+        ),
+        reduce="_count",
+    ),
+    _view(
+        "cdrs/legs_by_interaction",
+        Emit(types=("cdr",), key=Array((Field("interaction_id"), Field("pvt_created"), ID))),
+    ),
 )
 
 _SENT_AT = Field("metadata.timestamp")
@@ -126,4 +169,29 @@ LEDGERS = (
     ),
 )
 
-VIEWS = (*CDRS, *MAILBOX_MESSAGES, *LEDGERS)
+ALLOTMENTS = (
+    _view(
+        "allotments/consumed",
+        Emit(
+            types=("allotment_consumption",),
+            key=Array((Field("allotment"), Field("timestamp"))),
+            value=Field("seconds", 0),
+        ),
+        reduce="_sum",
+    ),
+)
+
+_ATTEMPT = members("auth_type", "auth_module", "status", "message", "timestamp", "client_ip", id=ID)
+
+LOGIN_ATTEMPTS = (
+    _view(
+        "auth/login_attempt_by_time",
+        Emit(types=("login_attempt",), key=Array((Field("pvt_created"), ID)), value=_ATTEMPT),
+    ),
+    _view(
+        "auth/login_attempt_by_auth_type",
+        Emit(types=("login_attempt",), key=Array((Field("auth_type"), Field("pvt_created"), ID)), value=_ATTEMPT),
+    ),
+)
+
+VIEWS = (*CDRS, *MAILBOX_MESSAGES, *LEDGERS, *LOGIN_ATTEMPTS, *ALLOTMENTS)

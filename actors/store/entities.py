@@ -18,16 +18,23 @@ from mirliton.actors.store.errors import Conflict, DocumentNotFound, InvalidName
 from mirliton.actors.store.interface import Store
 from mirliton.actors.store.names import check_document
 from mirliton.runtime import Name
-from mirliton.supervisors.entities import EntityStoreAway, Ownership, Record, StaleEpoch, shard_of
+from mirliton.supervisors.entities import EntityStoreAway, Ownership, Record, StaleEpoch, WrongShardCount, shard_of
 
 DATABASE: Final = "entities"
 LIVE: Final = "entities/live"
+LAYOUT: Final = "layout"
+"""The document that says into how many shards the entities are divided."""
 ATTEMPTS: Final = 20
 """At one document; each failure means that somebody else has written it."""
 LONGEST_ID: Final = 500
 """Characters of a name that is its document's id as it is; a longer one has a digest for an id."""
 
 T = TypeVar("T")
+
+
+def database_of(zone: str) -> str:
+    """Where the entities of a zone are kept: each zone has its own, also where all have one store."""
+    return f"{DATABASE}/{zone}" if zone else DATABASE
 
 
 class DocumentEntityStore:
@@ -39,8 +46,18 @@ class DocumentEntityStore:
         self._db = database
 
     async def open(self) -> None:
-        """Make the database. Raises StoreError."""
+        """Make the database. Raises StoreError, or WrongShardCount."""
         await self._store.create_database(self._db)
+        try:
+            found = (await self._store.get(self._db, LAYOUT)).get("shards")
+        except DocumentNotFound:
+            try:
+                await self._store.put(self._db, {"_id": LAYOUT, "pvt_type": "layout", "shards": self._shards})
+                return
+            except Conflict:  # another node was first
+                found = (await self._store.get(self._db, LAYOUT)).get("shards")
+        if found != self._shards:
+            raise WrongShardCount(found, self._shards)
 
     async def raise_epoch(self, shard: int, node: str) -> Ownership:
         for _ in range(ATTEMPTS):
@@ -91,6 +108,10 @@ class DocumentEntityStore:
         if current > epoch:
             raise StaleEpoch(shard, epoch, current)
         return [claimed[name] for name in names]
+
+    async def states(self, names: Sequence[Name]) -> list[bytes | None]:
+        docs = await _answered(self._store.get_many(self._db, [_id(name) for name in names]))
+        return [None if doc is None else _state(doc) for doc in docs]
 
     async def commit(self, records: Sequence[Record]) -> list[Any]:
         docs = [
@@ -172,14 +193,18 @@ def _revision(doc: Document | None) -> Document:
 def _record(name: Name, doc: Document | None, epoch: int) -> Record:
     if doc is None:
         return Record(name, epoch, None)
-    state = doc["state"]
     return Record(
         name,
         epoch,
         doc["_rev"],
         True,
-        None if state is None else base64.b64decode(state),
+        _state(doc),
         doc["keys"],
         doc["suspect"],
         doc["deaths"],
     )
+
+
+def _state(doc: Document) -> bytes | None:
+    state = doc["state"]
+    return None if state is None else base64.b64decode(state)

@@ -16,6 +16,7 @@
     │   ├── AttachmentNotFound
     │   └── ViewNotFound
     ├── Conflict                the revision given is not the current one
+    ├── AttachmentChanged       a file that is read piece by piece is another now
     └── Refused                 the caller's mistake; repeating it changes nothing
         ├── InvalidName
         ├── InvalidDocument     says where in the document
@@ -146,6 +147,16 @@ class AttachmentNotFound(NotFound):
 
     def __init__(self, db: str, id: str, name: str) -> None:
         super().__init__(f"document {id!r} in {db!r} has no attachment {name!r}")
+        self.db = db
+        self.id = id
+        self.name = name
+
+
+class AttachmentChanged(StoreError):
+    """Attachment `name` of document `id` in `db` was replaced while it was read."""
+
+    def __init__(self, db: str, id: str, name: str) -> None:
+        super().__init__(f"attachment {name!r} of {id!r} in {db!r} was replaced while it was read")
         self.db = db
         self.id = id
         self.name = name

@@ -23,6 +23,7 @@ from contextlib import asynccontextmanager
 from enum import Enum
 from typing import Any, Final, Literal, Protocol, TypedDict, TypeVar, Unpack, runtime_checkable
 
+from mirliton.actors.store.changes import PAGE, Changes
 from mirliton.actors.store.documents import Document
 from mirliton.runtime.messages import message
 
@@ -192,6 +193,14 @@ class Store(Protocol):
         Raises DatabaseNotFound.
         """
 
+    async def changes(self, db: str, since: str, *, wait: float = 0.0, limit: int = PAGE) -> Changes:
+        """Documents written after a place in the database's history, oldest first, each once with its last revision.
+
+        `since` is the place of an earlier answer, "0" for everything or "now" for nothing yet; where nothing follows
+        it, the answer comes when something does, or after `wait` seconds. `changes.py` follows with it.
+        Raises DatabaseNotFound, and StoreError for a place that is none (any more) of this database's.
+        """
+
     async def put_attachment(
         self, db: str, id: str, name: str, content_type: str, data: bytes | bytearray, rev: str | None = None
     ) -> str:
@@ -202,6 +211,10 @@ class Store(Protocol):
 
     async def get_attachment(self, db: str, id: str, name: str) -> Attachment:
         """An attachment with its data. Raises DatabaseNotFound, DocumentNotFound, AttachmentNotFound."""
+
+    async def get_part(self, db: str, id: str, name: str, start: int, length: int) -> Attachment:
+        """An attachment with `length` bytes from `start` on as its data, or what there is of them (`attachments.py`).
+        Raises as `get_attachment`."""
 
     async def delete_attachment(self, db: str, id: str, name: str, rev: str) -> str:
         """Drop an attachment; returns the document's new revision. Raises as `get_attachment`, and Conflict."""

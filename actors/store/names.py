@@ -170,11 +170,12 @@ def new_id() -> str:
 
 
 def classify(db: str) -> str:
-    """The class that a view is declared for: "account", "modb", "numbers", or the database's own name."""
+    """The class that a view is declared for: "account", "modb", "numbers", "entities", or the database's own name."""
     found = _ACCOUNT_DB.fullmatch(db)
     if found:
         return "modb" if found[4] else "account"
-    return "numbers" if db.startswith("numbers/") else db
+    first, slash, _ = db.partition("/")
+    return first if slash and first in ("numbers", "entities") else db
 
 
 def encoded(db: str) -> str:

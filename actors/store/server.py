@@ -1,28 +1,36 @@
 """The store's actor: opened and shut by the supervision tree, asked by messages.
 
-It keeps nothing but the open store. A restart opens it anew; what was acknowledged is on the disk, what was not is
-asked again by the client (`client.py`).
+It keeps nothing but the open store. What was written it tells those who listen (`news.py`). A restart opens it anew;
+what was acknowledged is on the disk, what was not is asked again by the client (`client.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
+from pathlib import Path
 from typing import Any, Final
 
-from mirliton.actors.store import errors
+from mirliton.actors.store import errors, news
 from mirliton.actors.store.couch import CouchStore
 from mirliton.actors.store.couch_address import CouchAddress
 from mirliton.actors.store.errors import StoreError
 from mirliton.actors.store.interface import Store
+from mirliton.actors.store.key_file import kept_keyring
+from mirliton.actors.store.sealing import Keyring
 from mirliton.actors.store.sqlite import SqliteStore
-from mirliton.runtime import Completed, From, GenServer, Name, NoReply, message
+from mirliton.runtime import Completed, From, GenServer, Name, NoReply, Reply, message
 
 STORE: Final = Name("service", "store")
+
+MOST_USED: Final = 4096
+"""Databases of which it is known that they are in use."""
 
 OPERATIONS: Final = frozenset(
     {
         "all_docs",
         "bulk",
+        "changes",
         "create_database",
         "databases",
         "delete",
@@ -31,6 +39,7 @@ OPERATIONS: Final = frozenset(
         "get",
         "get_attachment",
         "get_many",
+        "get_part",
         "put",
         "put_attachment",
         "refresh",
@@ -46,6 +55,11 @@ class StoreRequest:
     operation: str
     args: tuple[Any, ...]
     options: dict[str, Any]
+
+
+@message("store.in_use")
+class DatabasesInUse:
+    """Ask which databases this node's processes have used, the last one first: answered with some thousand names."""
 
 
 @message("store.fault")
@@ -77,13 +91,19 @@ def store_at(where: str | CouchAddress) -> Store:
 class StoreServer(GenServer):
     """The open store, under STORE. Start it with a file's path, or with the address of a CouchDB.
 
+    With `keys`, or the file that holds them, secrets are encrypted where they are kept (`sealing.py`); without, they
+    are kept as they are. A file that holds none is a start error.
     Not being able to open it is a start error. A CouchDB that is away is no such error: requests fail until it is back.
     """
 
-    async def init(self, where: str | CouchAddress) -> None:
+    async def init(self, where: str | CouchAddress, keys: Keyring | Path | None = None) -> None:
         self.path = str(where)
+        self.keys = kept_keyring(keys) if isinstance(keys, Path) else keys
+        if self.keys is None:
+            self.log.warning("secrets_are_kept_plain", store=self.path)
         self.trap_exit(True)
-        self.requests = 0
+        self.requests = self.told = 0
+        self.used: OrderedDict[str, None] = OrderedDict()
         store = store_at(where)
         self.store = store
         loop = asyncio.get_running_loop()
@@ -93,8 +113,12 @@ class StoreServer(GenServer):
     def handle_call(self, request: Any, sender: From) -> Any:
         if isinstance(request, StoreRequest) and request.operation in OPERATIONS:
             self.requests += 1
+            if request.operation != "changes":
+                self._note(request)
             self.background(self._do(request), sender)
             return NoReply()
+        if isinstance(request, DatabasesInUse):
+            return Reply(list(reversed(self.used)))
         return super().handle_call(request, sender)
 
     def handle_info(self, message: Any) -> None:
@@ -113,10 +137,33 @@ class StoreServer(GenServer):
         await self.store.close()
 
     async def _do(self, request: StoreRequest) -> Any:
+        operation, args, keys = request.operation, request.args, self.keys
         try:
-            return await getattr(self.store, request.operation)(*request.args, **request.options)
+            sealed = args if keys is None else keys.sealed_request(operation, args)
+            answer = await getattr(self.store, operation)(*sealed, **request.options)
         except StoreError as error:
             return StoreFault.of(error)
+        if keys is not None:
+            answer = keys.opened_answer(operation, args, answer)
+        self._tell(request, answer)
+        return answer
+
+    def _tell(self, request: StoreRequest, answer: Any) -> None:
+        """Tell who listens. The write is stored: whatever is wrong with telling it must not make its caller believe
+        otherwise, and those who are not told find it by following."""
+        try:
+            self.told += news.tell(self.node, request.operation, request.args, answer)
+        except Exception:
+            self.log.exception("change_not_told", operation=request.operation)
+
+    def _note(self, request: StoreRequest) -> None:
+        """Which databases are in use is what the follower needs to know."""
+        db = request.args[0] if request.args else None
+        if isinstance(db, str):
+            self.used[db] = None
+            self.used.move_to_end(db)
+            if len(self.used) > MOST_USED:
+                self.used.popitem(last=False)
 
 
 def _plain(value: Any) -> Any:

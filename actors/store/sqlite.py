@@ -24,12 +24,14 @@ from mirliton.actors.store import (
     checks,
     names,
     queries,
+    sqlite_changes,
     sqlite_databases,
     sqlite_documents,
     sqlite_index,
     sqlite_reads,
     sqlite_views,
 )
+from mirliton.actors.store.changes import PAGE, Changes
 from mirliton.actors.store.design import VIEWS
 from mirliton.actors.store.documents import Document
 from mirliton.actors.store.errors import DatabaseNotFound, StoreClosed, StoreUnavailable, ViewNotFound
@@ -42,6 +44,8 @@ from mirliton.actors.store.views import View
 _ON_THE_LOOP = 1000
 """Values of a document that are checked on the loop; a larger document is checked by a thread."""
 _SMALL_DATA = 64 * 1024
+_LOOK_AGAIN = 0.25
+"""Seconds between looks for a change that another process may have made."""
 
 
 class SqliteStore:
@@ -61,6 +65,8 @@ class SqliteStore:
         self._views = {view.name: view for view in views}
         self._threads: Threads | None = None
         self._opening = asyncio.Lock()
+        self._looked = (0.0, 0)
+        """When somebody last looked for changes, and the number of the last one."""
 
     async def open(self) -> None:
         """Open or create the file. Raises StoreUnavailable, StoreDamaged; both name the path and the reason."""
@@ -210,6 +216,40 @@ class SqliteStore:
         kind = names.classify(db)
         return [view for view in self._views.values() if kind in view.databases]
 
+    # --- changes ---
+
+    async def changes(self, db: str, since: str, *, wait: float = 0.0, limit: int = PAGE) -> Changes:
+        """See Store. What other processes write is seen within some quarter of a second."""
+        names.check_database(db)
+        checks.changes(since, wait, limit)
+        until = asyncio.get_running_loop().time() + wait
+        place = since
+        while True:
+            seen: int = await self._read("changes", sqlite_changes.last) if wait else 0
+            found: Changes = await self._read(
+                "changes", partial(sqlite_changes.after, db_name=db, since=place, limit=limit)
+            )
+            left = until - asyncio.get_running_loop().time()
+            if found.changes or left <= 0:
+                return found
+            place = found.place
+            if not await self._something_changes(seen, left):
+                return found
+
+    async def _something_changes(self, seen: int, timeout: float) -> bool:
+        """Whether the file has changed since the change with this number, by then. Who waits shares others' looks."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout
+        while (left := until - loop.time()) > 0:
+            await asyncio.sleep(min(left, _LOOK_AGAIN))
+            looked, last = self._looked
+            if loop.time() - looked > _LOOK_AGAIN / 2:
+                last = await self._read("changes", sqlite_changes.last)
+                self._looked = loop.time(), last
+            if last > seen:
+                return True
+        return False
+
     # --- attachments ---
 
     async def put_attachment(
@@ -239,6 +279,16 @@ class SqliteStore:
         names.check_attachment(name)
         found: Attachment = await self._read(
             "get_attachment", lambda files: sqlite_reads.get_attachment(files, db, id, name)
+        )
+        return found
+
+    async def get_part(self, db: str, id: str, name: str, start: int, length: int) -> Attachment:
+        """See Store."""
+        names.check_database(db)
+        names.check_document(id)
+        names.check_attachment(name)
+        found: Attachment = await self._read(
+            "get_part", lambda files: sqlite_reads.get_part(files, db, id, name, max(start, 0), max(length, 0))
         )
         return found
 

@@ -13,6 +13,7 @@ from mirliton.actors.store.errors import AttachmentNotFound, DatabaseNotFound, D
 from mirliton.actors.store.interface import Attachment, Row, ViewResult
 from mirliton.actors.store.queries import IdQuery
 from mirliton.actors.store.revisions import Revision
+from mirliton.actors.store.sqlite_documents import CHUNK
 from mirliton.actors.store.sqlite_readers import snapshot
 
 _DOCUMENT = "SELECT id, generation, digest, deleted, body, attachments FROM documents WHERE db = ? AND id = ?"
@@ -138,6 +139,31 @@ def get_attachment(connection: sqlite3.Connection, db_name: str, id: str, name: 
         length=entry["length"],
         revpos=entry["revpos"],
         data=b"".join([chunk for (chunk,) in chunks]),
+    )
+
+
+def get_part(connection: sqlite3.Connection, db_name: str, id: str, name: str, start: int, length: int) -> Attachment:
+    """Some bytes of an attachment. Raises DatabaseNotFound, DocumentNotFound, AttachmentNotFound."""
+    with snapshot(connection):
+        attachments = _row(connection, db_name, id)[5]
+        entry = orjson.loads(attachments).get(name) if attachments else None
+        if entry is None:
+            raise AttachmentNotFound(db_name, id, name)
+        stop = min(start + length, entry["length"])
+        first = start // CHUNK
+        chunks = connection.execute(
+            "SELECT data FROM chunks WHERE blob = ? AND part BETWEEN ? AND ? ORDER BY part",
+            (entry["blob"], first, max(stop - 1, 0) // CHUNK),
+        ).fetchall()
+    data = b"".join([chunk for (chunk,) in chunks]) if stop > start else b""
+    offset = start - first * CHUNK
+    return Attachment(
+        name,
+        entry["content_type"],
+        entry["digest"],
+        entry["length"],
+        entry["revpos"],
+        data[offset : offset + stop - start],
     )
 
 

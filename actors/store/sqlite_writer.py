@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from mirliton.actors.store import sqlite_changes
 from mirliton.actors.store.errors import StoreClosed, StoreError
 from mirliton.actors.store.sqlite_file import FileOptions, check, connect, create, translate, translated
 from mirliton.actors.store.sqlite_session import Maps, Session
@@ -92,6 +93,7 @@ class Writer(Worker[Session]):
             # An empty transaction writes nothing; this one shows at once, not at the first call, what cannot be
             # written.
             connection.execute("UPDATE meta SET value = value WHERE name = 'epoch'")
+            sqlite_changes.install(connection)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             connection.close()

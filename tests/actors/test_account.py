@@ -6,33 +6,31 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from entity_home import entities_at
 from mirliton.actors import account
-from mirliton.actors.account import (
-    ACCOUNTS,
-    ACCOUNTS_SUPERVISOR,
-    ADMISSION_GRACE,
-    AUDIT_EVERY,
-    MOST_WAITING,
-    RELEASED_KEPT,
+from mirliton.actors.account import ADMISSION_GRACE, AUDIT_EVERY, MOST_WAITING, RELEASED_KEPT
+from mirliton.actors.admission import (
     AccountUnavailable,
     AccountUsage,
     AdmitCall,
     Admitted,
     CallLimitReached,
     CallReleased,
-    EnsureAccount,
     ReloadLimits,
     account_name,
     admit,
 )
 from mirliton.actors.kapi.channels import QueryAccountChannelsReq, QueryAccountChannelsResp
+from mirliton.actors.kapi.conf import DocUpdate
 from mirliton.actors.limits import UNLIMITED, Limits
 from mirliton.actors.store.errors import DatabaseNotFound, DocumentNotFound, StoreError
+from mirliton.actors.store.names import account_db
+from mirliton.actors.store.news import SCOPE
 from mirliton.actors.store.server import STORE, StoreFault
 from mirliton.actors.switching import CHANNELS, LegAdmitted
 from mirliton.runtime import CallError, CoroutineProcess
 from mirliton.runtime.testing import Probe, virtual_node
-from mirliton.supervisors import Refused, Supervisor
+from mirliton.supervisors.entities.starting import ENTITIES_SUPERVISOR
 
 ACCOUNT = "a" * 32
 NAME = account_name(ACCOUNT)
@@ -51,11 +49,12 @@ class House:
     async def start(self):
         self.channels = await Probe.start(self.node, name=CHANNELS, answer=self._table)
         self.store = await Probe.start(self.node, name=STORE, answer=self._store)
-        await self.node.start(Supervisor, account.tree())
+        self.entities = await entities_at(self.node)
         await self.ensure()
 
     async def ensure(self):
-        assert await self.node.drive(self.node.call(ACCOUNTS, EnsureAccount(ACCOUNT))) == NAME
+        """Have it run: any question starts it."""
+        await self.usage()
 
     def note(self):
         """What the account told the table comes before what it asks."""
@@ -201,6 +200,16 @@ async def test_a_changed_limit_counts_at_once(house):
 # Restarts and audits
 
 
+async def test_a_limits_document_that_anybody_has_changed_counts(house):
+    """Told by whoever wrote it, or found in the database's history."""
+    assert isinstance(await house.admit("a"), Admitted)
+    house.limits = {"calls": 1}
+    [listener] = house.node.groups.scope(SCOPE).members(account_db(ACCOUNT))
+    house.node.send(listener, DocUpdate("limits", account_db(ACCOUNT), "doc_edited"))
+    await house.node.idle()
+    assert isinstance(await house.admit("b"), CallLimitReached)
+
+
 async def test_a_restart_counts_again_before_it_admits(house):
     await house.admit("a")
     await house.admit("b")
@@ -280,7 +289,7 @@ async def test_an_account_without_calls_ends_until_it_is_needed(house):
     before = len(list(house.node.processes()))
     await house.node.advance(AUDIT_EVERY * 2)
     assert house.node.whereis(NAME) is None
-    assert len(list(house.node.processes())) == before - 3  # the account, its ledger and their supervisor
+    assert len(list(house.node.processes())) == before - 2  # the account and its supervisor
     await house.ensure()
     assert await house.admit("a") == Admitted(1)
 
@@ -309,7 +318,7 @@ class Asker(CoroutineProcess):
 
     async def run(self):
         try:
-            self.answers.append(await admit(self, ACCOUNT, "call"))
+            self.answers.append(await admit(self, ACCOUNT, "call", ""))
         except AccountUnavailable as error:
             self.answers.append(error)
 
@@ -325,37 +334,19 @@ async def test_whoever_asks_need_not_know_whether_it_runs():
         assert answers == [Admitted(1)]
 
 
-@pytest.mark.parametrize("victim", ["account", "its supervisor", "the keeper", "all"])
+@pytest.mark.parametrize("victim", ["account", "its supervisor", "the supervisor of all entities"])
 async def test_whoever_asks_is_answered_although_it_dies(house, victim):
     answers = []
     await house.node.drive(house.node.start(Asker, answers))
     cell = house.node.find(NAME)
     victims = {
-        "account": [cell.pid],
-        "its supervisor": [cell.parent],
-        "the keeper": [house.node.whereis(ACCOUNTS)],
-        "all": [house.node.find(ACCOUNTS).parent],
-    }[victim]
-    for pid in victims:
-        house.node.exit(pid, "kill")
+        "account": cell.pid,
+        "its supervisor": cell.parent,
+        "the supervisor of all entities": house.node.whereis(ENTITIES_SUPERVISOR),
+    }
+    house.node.exit(victims[victim], "kill")
     await house.node.advance(60)
-    if victim == "all":
-        assert isinstance(answers[0], AccountUnavailable | Admitted)
-    else:
-        assert answers == [Admitted(1)]
-
-
-async def test_the_keeper_of_the_accounts_outlives_their_supervisor(house):
-    """Each end is one of the restarts that the two share."""
-    keeper = house.node.whereis(ACCOUNTS)
-    accounts = house.node.whereis(ACCOUNTS_SUPERVISOR)
-    await house.node.sys.suspend(accounts)
-    asked = asyncio.ensure_future(house.node.call(ACCOUNTS, EnsureAccount("b" * 32)))
-    await house.node.advance(1)
-    house.node.exit(accounts, "kill")
-    assert isinstance(await house.node.drive(asked), Refused)
-    assert house.node.whereis(ACCOUNTS) == keeper
-    await house.ensure()
+    assert answers == [Admitted(1)]
 
 
 async def test_whoever_asks_for_an_account_that_cannot_count_is_told_so():
@@ -413,7 +404,7 @@ async def _holds(limit, done):
                 try:
                     return await node.call(NAME, AdmitCall(call_id), timeout=60.0)
                 except CallError:
-                    await node.call(ACCOUNTS, EnsureAccount(ACCOUNT))
+                    continue
 
         async def settle():
             if asked is not None:

@@ -10,28 +10,31 @@ from typing import Any
 
 import pytest
 
-from mirliton.actors import account
-from mirliton.actors.account import (
-    ACCOUNTS,
+from entity_home import an_entity_home
+from mirliton.actors import account, admission
+from mirliton.actors.admission import (
     AuthorizeLeg,
     CallReleased,
     LegAuthorized,
     LegBarred,
+    LegBooked,
     LegReleased,
     account_name,
     authorize_leg,
 )
+from mirliton.actors.allotments import consumption
 from mirliton.actors.charging import charge
 from mirliton.actors.kapi.channels import QueryAccountChannelsReq, QueryAccountChannelsResp
 from mirliton.actors.ledger import Entry, ledger_name
 from mirliton.actors.money import Rate
+from mirliton.actors.store import Month
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.documents import gregorian, stamp
-from mirliton.actors.store.names import account_db
+from mirliton.actors.store.names import account_db, modb
 from mirliton.actors.store.server import STORE, StoreServer
 from mirliton.actors.switching import CHANNELS, LegAdmitted
 from mirliton.runtime import From, GenServer, Node, Reply
-from mirliton.supervisors import Supervisor, Tree, supervisor, worker
+from mirliton.supervisors import Supervisor, Tree, worker
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 US = "+14155550100"
@@ -47,6 +50,9 @@ class Table(GenServer):
         self.more: list[dict[str, Any]] = []
 
     def handle_call(self, request: Any, sender: From) -> Reply:
+        if isinstance(request, LegAdmitted):
+            self.handle_info(request)
+            return Reply(True)
         assert isinstance(request, QueryAccountChannelsReq)
         calls = [
             {"uuid": call_id, "direction": "inbound", "is_authorized": True, "billing": billing}
@@ -83,9 +89,15 @@ class House:
         await self.store.put(account_db(ACCOUNT), stamp({"_id": "limits", **limits}, type="limits", account_id=ACCOUNT))
 
     async def asks(
-        self, call_id: str, number: str = US, direction: Any = "outbound", rate: Rate | None = None
+        self,
+        call_id: str,
+        number: str = US,
+        direction: Any = "outbound",
+        rate: Rate | None = None,
+        kind: str = "",
     ) -> LegAuthorized | LegBarred:
-        return await authorize_leg(Asker(self.node), ACCOUNT, AuthorizeLeg(call_id, direction, number, rate))
+        request = AuthorizeLeg(call_id, direction, number, rate, classification=kind)
+        return await authorize_leg(Asker(self.node), ACCOUNT, request)
 
     async def billed(self, *asked: Any, **more: Any) -> str | None:
         answer = await self.asks(*asked, **more)
@@ -98,15 +110,15 @@ class House:
 
 @pytest.fixture
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    monkeypatch.setattr(account, "ADMISSION_PAUSE", 0.02)
-    monkeypatch.setattr(account, "ADMISSION_ATTEMPTS", 500)
+    monkeypatch.setattr(admission, "PAUSE", 0.02)
+    monkeypatch.setattr(admission, "ATTEMPTS", 500)
     monkeypatch.setattr(account, "RETRY_FIRST", 0.02)
     tree = Tree(
         "one_for_one",
         [
             worker(StoreServer, str(tmp_path / "s.db"), id="store", name=STORE, keep_mail=True, shutdown=10.0),
             worker(Table, name=CHANNELS),
-            supervisor(account.tree()),
+            an_entity_home(),
         ],
         intensity=1000,
         period=1.0,
@@ -186,8 +198,8 @@ async def test_a_thousand_at_once_get_as_many_trunks_as_there_are_while_the_acco
 
     async def kill() -> None:
         while True:
-            await asyncio.sleep(0.01)
-            house.kill(chance.choice((account_name(ACCOUNT), ledger_name(ACCOUNT), ACCOUNTS)))
+            await asyncio.sleep(0.08)  # long enough for who is barred: the ledger has to be asked first
+            house.kill(chance.choice((account_name(ACCOUNT), ledger_name(ACCOUNT))))
 
     killing = asyncio.create_task(kill())
     try:
@@ -210,3 +222,78 @@ async def test_what_is_only_on_the_leg_to_the_carrier_is_counted_too(house: Hous
     assert await house.billed("c") is None
     assert await house.billed("a") == "flat_rate"  # it has one
     assert await house.billed("b", direction="inbound") == "flat_rate"
+
+
+async def test_what_an_ended_call_cost_is_no_credit_until_it_is_booked(house: House) -> None:
+    await house.has()
+    await charge(house.node, ACCOUNT, Entry("credit", "payments", "1", 500, house.node.clock.time()))
+    assert await house.billed("a", ABROAD, rate=RATE) == "per_minute"
+    house.node.cast(account_name(ACCOUNT), CallReleased("a"))
+    assert await house.asks("b", ABROAD, rate=RATE) == LegBarred("no trunk and no credit")
+    house.node.cast(account_name(ACCOUNT), LegBooked("a", "outbound", talked=False))  # it cost nothing after all
+    assert await house.billed("b", ABROAD, rate=RATE) == "per_minute"
+
+
+async def test_a_call_whose_second_carrier_answers_after_the_first_was_booked_counts_anew(house: House) -> None:
+    await house.has()
+    await charge(house.node, ACCOUNT, Entry("credit", "payments", "1", 900, house.node.clock.time()))
+    assert await house.billed("a", ABROAD, rate=RATE) == "per_minute"
+    assert await house.billed("other", ABROAD, rate=RATE) == "per_minute"
+    assert await house.billed("c", ABROAD, rate=RATE) is None  # both count, 600 each
+    house.node.cast(account_name(ACCOUNT), LegBooked("a", "outbound", talked=True))
+    assert await house.billed("c", ABROAD, rate=RATE) == "per_minute"
+    house.node.cast(account_name(ACCOUNT), CallReleased("c"))
+    house.node.cast(account_name(ACCOUNT), LegBooked("c", "outbound", talked=False))
+    assert await house.billed("a", ABROAD, rate=RATE) == "per_minute"  # its second leg
+    assert await house.billed("d", ABROAD, rate=RATE) is None
+
+
+TOLL = {"outbound_toll": {"amount": 180, "cycle": "monthly", "increment": 60, "minimum": 60}}
+
+
+async def test_an_allotment_comes_before_trunks_and_is_never_given_twice(house: House) -> None:
+    await house.has(pvt_allotments=TOLL, twoway_trunks=1, allow_prepay=False)
+    asked = [house.asks(f"call-{number}", kind="toll") for number in range(6)]
+    answers = await asyncio.gather(*asked)
+    assert sorted(a.billing if isinstance(a, LegAuthorized) else "" for a in answers) == [
+        "",
+        "",
+        "allotment",
+        "allotment",
+        "allotment",
+        "flat_rate",
+    ]
+    assert all(a.allotment == "outbound_toll" for a in answers if isinstance(a, LegAuthorized) and a.allotment)
+    again = await asyncio.gather(*(house.asks(f"call-{number}", kind="toll") for number in range(6)))
+    assert [type(a) for a in again] == [type(a) for a in answers]
+    assert await house.billed("x", kind="toll", direction="inbound") is None
+
+
+async def test_what_is_booked_of_an_allotment_counts_with_what_is_running_and_what_is_not_booked(
+    house: House,
+) -> None:
+    await house.has(pvt_allotments=TOLL, allow_prepay=False)
+    now = house.node.clock.time()
+    month = Month.at(now)
+    db = modb(ACCOUNT, month.year, month.month)
+    await house.store.create_database(db)
+    await house.store.put(db, consumption(ACCOUNT, "outbound_toll", 60, "earlier", now, now))
+    assert await house.billed("a", kind="toll") == "allotment"
+    assert await house.billed("b", kind="toll") == "allotment"
+    assert await house.billed("c", kind="toll") is None
+    house.node.cast(account_name(ACCOUNT), CallReleased("a"))
+    assert await house.billed("c", kind="toll") is None
+    house.node.cast(account_name(ACCOUNT), LegBooked("a", "outbound", talked=False))  # nobody answered
+    assert await house.billed("c", kind="toll") == "allotment"
+
+
+async def test_an_allotment_counts_again_by_the_channel_table_after_a_kill(house: House) -> None:
+    await house.has(pvt_allotments=TOLL, allow_prepay=False)
+    assert await house.billed("a", kind="toll") == "allotment"
+    leg = {"uuid": "leg", "direction": "outbound", "account_billing": "allotment", "bridge_id": "a"}
+    house.table.more = [
+        leg | {"allotment": "outbound_toll", "timestamp": gregorian(house.node.clock.time() - 90)}  # two minutes
+    ]
+    house.kill(account_name(ACCOUNT))
+    assert await house.billed("b", kind="toll") == "allotment"
+    assert await house.billed("c", kind="toll") is None

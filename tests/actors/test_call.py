@@ -1,10 +1,11 @@
 """The actor of a call: one command after the other, each once, whatever happens to it, its switch or its controller."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from fake_switch import LEG
+from fake_switch import LEG, SWITCH
 from mirliton.actors import call as module
 from mirliton.actors.call import CONTROLLER_GRACE, LINGER, LINGER_CONTROLLED, RECHECK_EVERY
 from mirliton.actors.call_at_once import MOST_AT_ONCE
@@ -13,9 +14,8 @@ from mirliton.actors.call_queue import MOST_WAITING
 from mirliton.actors.call_routing import ROUTE_ATTEMPTS, ROUTE_TIMEOUT
 from mirliton.actors.kapi import dialplan as kz
 from mirliton.actors.kapi.call import ChannelAnswered, ChannelCreated, ChannelDestroyed, DtmfReceived
-from mirliton.actors.kapi.route import RouteReq, RouteResp
+from mirliton.actors.kapi.route import Route, RouteReq, RouteResp
 from mirliton.actors.switching import (
-    CHANNELS,
     CHECKPOINT_VARIABLE,
     COMMAND_VARIABLE,
     DONE_VARIABLE,
@@ -30,6 +30,7 @@ from mirliton.actors.switching import (
     Recheck,
     Refused,
     call_name,
+    channels_name,
     executor_name,
 )
 from mirliton.runtime import NoProc
@@ -77,11 +78,32 @@ async def test_a_router_that_says_nothing_useful_is_asked_again(before):
     assert before.wins
 
 
+async def test_a_leg_that_was_decided_about_before_it_was_parked_is_not_asked_about(before):
+    decided = {"Fetch-ID": "f", "Account-ID": "a"}
+    before.switch.leg = replace(before.switch.leg, custom_channel_vars=decided)
+    asked = []
+    before.route = asked.append
+    await before.start_call()
+    await before.node.advance(1)
+    assert not asked
+    assert before.wins[0].custom_channel_vars["Account-ID"] == "a"
+
+
+async def test_a_leg_is_bridged_to_the_routes_that_were_answered(before):
+    route = Route("route", route="sip:1@192.0.2.1", auth_user="u", progress_timeout=4.0)
+    before.route = lambda request: RouteResp(method="bridge", routes=(route,))
+    await before.start_call()
+    await before.node.advance(1)
+    [command] = before.switch.beside
+    assert (command.endpoints[0].route, command.endpoints[0].auth_user) == ("sip:1@192.0.2.1", "u")
+    assert (command.continue_on_fail, command.continue_after) == (False, False)
+
+
 async def test_a_router_that_is_not_there_is_asked_a_few_times_and_then_the_call_refused(before):
     before.node.exit(before.router.pid, "kill")
     await before.start_call()
     await before.node.advance(ROUTE_ATTEMPTS * (ROUTE_TIMEOUT + 2))
-    assert [(type(command), command.response_code) for command in before.switch.beside] == [(kz.Respond, 604)]
+    assert [(type(command), command.response_code) for command in before.switch.beside] == [(kz.Respond, 503)]
     assert before.switch.gone
     await before.node.advance(LINGER + 1)
     assert not before.alive
@@ -662,7 +684,7 @@ async def test_a_controller_that_detaches_is_done(here):
 async def test_a_dead_table_is_no_matter(here):
     here.node.exit(here.channels.pid, "kill")
     await here.node.idle()
-    assert here.node.whereis(CHANNELS) is None
+    assert here.node.whereis(channels_name(SWITCH)) is None
     await here.attach()
     assert (await here.result(play("x"), "a")).status == "done"
 

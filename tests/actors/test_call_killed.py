@@ -11,11 +11,20 @@ from typing import Any, ClassVar
 
 import pytest
 
-from fake_switch import LEG
+from fake_switch import LEG, SWITCH
 from mirliton.actors.call import Call
 from mirliton.actors.kapi import dialplan as kz
 from mirliton.actors.kapi.route import RouteReq, RouteResp, RouteWin
-from mirliton.actors.switching import CHANNELS, ROUTER, Attach, CommandResult, Detach, Execute, call_name, executor_name
+from mirliton.actors.switching import (
+    ROUTER,
+    Attach,
+    CommandResult,
+    Detach,
+    Execute,
+    call_name,
+    channels_name,
+    executor_name,
+)
 from mirliton.runtime import CallError, CoroutineProcess, From, GenServer, Reply
 from mirliton.runtime.testing import Probe, VirtualNode, virtual_node
 from one_call import OWNED, OneCall
@@ -121,7 +130,7 @@ async def run(at: int, how: str, **switch: float) -> tuple[list[str], dict[str, 
             setattr(here.switch, name, value)
         told: dict[str, CommandResult] = {}
         await here.switch.start()
-        await Probe.start(node, name=CHANNELS)
+        await Probe.start(node, name=channels_name(SWITCH))
         await node.start(Router, told, name=ROUTER)
         Mortal.count, Mortal.at, Mortal.how = 0, at, how
         await here.start_call(Mortal)

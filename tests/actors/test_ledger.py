@@ -11,18 +11,22 @@ from typing import Any
 
 import pytest
 
-from mirliton.actors import account, charging
+from entity_home import an_entity_home
+from mirliton.actors import charging
+from mirliton.actors.admission import account_name
 from mirliton.actors.charging import balance, charge
+from mirliton.actors.entity_server import ENTITY_SERVER
 from mirliton.actors.ledger import Entry, ledger_name, marker
 from mirliton.actors.store import Month, Months
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.names import account_db
 from mirliton.actors.store.server import STORE, StoreServer
 from mirliton.actors.switching import CHANNELS
-from mirliton.ecallmgr.channels import Channels
+from mirliton.ecallmgr.all_channels import AllChannels
 from mirliton.runtime import Node
 from mirliton.runtime.clock import RealClock
-from mirliton.supervisors import Supervisor, Tree, supervisor, worker
+from mirliton.supervisors import Supervisor, Tree, worker
+from mirliton.supervisors.entities.starting import ENTITIES_SUPERVISOR
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 CALLS = "per-minute-voip"
@@ -69,8 +73,8 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             "one_for_one",
             [
                 worker(StoreServer, str(tmp_path / "s.db"), id="store", name=STORE, keep_mail=True, shutdown=10.0),
-                worker(Channels, (), name=CHANNELS),
-                supervisor(account.tree()),
+                worker(AllChannels, (), name=CHANNELS),
+                an_entity_home(),
             ],
             intensity=1000,
             period=1.0,
@@ -131,12 +135,13 @@ async def test_kills_change_nothing(house: House) -> None:
     """Every kind of process that takes part is killed while sixty charges are each given twice, over a month's end."""
     chance = random.Random(3)
     expected = 0
-    names = (ledger_name(ACCOUNT), account.account_name(ACCOUNT), account.ACCOUNTS, STORE, account.ACCOUNTS_SUPERVISOR)
+    names = (ledger_name(ACCOUNT), account_name(ACCOUNT), STORE, ENTITIES_SUPERVISOR)
 
     async def kill() -> None:
         while True:
             await asyncio.sleep(0.01)
-            if (pid := house.node.whereis(chance.choice(names))) is not None:
+            name = ENTITY_SERVER if chance.random() < 0.02 else chance.choice(names)
+            if (pid := house.node.whereis(name)) is not None:
                 house.node.exit(pid, "kill")
 
     killing = asyncio.create_task(kill())

@@ -11,7 +11,7 @@ import pytest
 import couch_server
 from eventually import until
 from mirliton.actors.store import CouchStore, DatabaseNotFound, StoreDenied, opened
-from mirliton.actors.store.couch_changes import Change, follow
+from mirliton.actors.store.changes import Change, follow
 from scripted_couch import SILENCE, scripted
 
 
@@ -60,26 +60,6 @@ async def test_each_changed_document_is_told_with_its_revision(store, db):
         second = await store.delete(db, "a", first)
         await until(lambda: len(follower.seen) == 2)
         assert follower.seen[1] == Change(db, "a", second, deleted=True)
-
-
-async def test_what_was_before_is_told_only_on_request(store, db):
-    await store.put(db, {"_id": "old"})
-    async with following(store, db, since="0") as (all_of_it, _), following(store, db) as (new, _):
-        await until(lambda: all_of_it.ids == ["old"])
-        async with asyncio.timeout(20):
-            while not new.seen:  # written until its feed has begun
-                await store.put(db, {"_id": f"new{len(all_of_it.seen)}"})
-                await asyncio.sleep(0.02)
-        assert "old" not in new.ids
-
-
-async def test_views_that_are_installed_are_no_changes(store):
-    await store.create_database("accounts")
-    async with following(store, "accounts", since="0") as (follower, _):
-        await store.put("accounts", {"_id": "a"})
-        await until(lambda: bool(follower.seen))
-        assert follower.ids == ["a"]
-        assert await store.all_docs("accounts", keys=["a"])
 
 
 async def test_a_follower_goes_on_from_its_checkpoint(store, db):

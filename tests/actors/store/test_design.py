@@ -10,6 +10,13 @@ from mirliton.actors.store.names import account_db, encoded, modb
 
 OURS = {"attributes/caller_ids", "users/creds_by_key", "entities/live", "queues/agents_listing"}
 OURS |= {"conferences/listing_by_number", "parking/parked_calls", "ledgers/usage_by_source"}
+OURS |= {
+    "cdrs/legs_by_interaction",
+    "tasks/by_status",
+    "services/quantify",
+    "auth/login_attempt_by_time",
+    "auth/login_attempt_by_auth_type",
+}
 """Views that Kazoo does not have, or that the reference's table abbreviates."""
 CHILD = "c" * 32
 GRANDCHILD = "d" * 32

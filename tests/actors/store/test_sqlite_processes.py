@@ -97,7 +97,7 @@ async def check(path: Path, acknowledged: list[dict]) -> None:
         docs = [row.doc for row in (await store.all_docs(DB, include_docs=True)).rows]
         for view in VIEWS:
             if "account" in view.databases:
-                result = await store.view(DB, view.name, reduce=None)
+                result = await store.view(DB, view.name, reduce=False)
                 assert [(row.key, row.value, row.id) for row in result.rows] == by_the_book(view, docs)
                 assert result.total_rows == len(result.rows)
     file = sqlite3.connect(path)

@@ -1,6 +1,8 @@
 """Read, change, write: nobody's change is lost."""
 
 import asyncio
+import random
+from functools import partial
 
 import pytest
 
@@ -135,3 +137,35 @@ async def test_ten_forms_at_once_all_count(store, db):
     await asyncio.gather(*(save_over(store, db, read, {**read, f"field{n}": n}, attempts=50) for n in range(10)))
     stored = await store.get(db, "a")
     assert [stored[f"field{n}"] for n in range(10)] == list(range(10))
+
+
+def one_more(doc: dict, by: str) -> dict:
+    return {**doc, "counted": doc["counted"] + 1, "by": by}
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_no_form_loses_what_another_changed(store, db, seed):
+    """Random interleavings of forms that were opened at various times: each field is as the last form that changed it
+    wanted it, and a counter that all raise has counted each of them."""
+    chance = random.Random(seed)
+    fields = ["a", "b", "c", "d"]
+    first = {"_id": "form", "counted": 0, **dict.fromkeys(fields, 0)}
+    await store.put(db, first)
+    wanted = dict.fromkeys(fields, 0)
+    opened: list[dict] = []
+    raised = 0
+    for step in range(60):
+        deed = chance.random()
+        if deed < 0.4 or not opened:
+            opened.append(await store.get(db, "form"))
+        elif deed < 0.8:
+            before = opened.pop(chance.randrange(len(opened)))
+            changes = dict.fromkeys(chance.sample(fields, chance.randint(1, 2)), step)
+            await save_over(store, db, before, {**before, **changes})
+            wanted |= changes
+        else:
+            raised += 1
+            await update(store, db, "form", partial(one_more, by=f"{seed}-{step}"))
+        there = await store.get(db, "form")
+        assert {field: there[field] for field in fields} == wanted
+        assert there["counted"] == raised
