@@ -9,6 +9,7 @@ commands out         connection.py      one switch: commands out, events in
                      dialling.py        … bridges
                      media.py           … media names
                      conferences.py     … conferences, and what they tell
+                     party.py           … how a party sounds, is shown, is held
                      plan.py            what a translation is made of
 events in            mapping.py         FreeSWITCH's headers in Kazoo's words
                      call_events.py     its events as Kazoo's call events
@@ -19,7 +20,9 @@ who is on the phone  channels.py        the channel table: its actor
                      records.py         ended legs are reported until they are stored
                      call_keeper.py     calls have their actors
 where phones are     registrations.py
-HTTP                 switch_http.py     leg records and media
+HTTP                 switch_http.py     leg records
+                     media_http.py      media
+                     xml_curl/          what a switch looks up
 
 esl/                 the event socket (framing, events, commands, the sockets in their own thread)
 simulator/           a switch for tests, demonstrations and benchmarks

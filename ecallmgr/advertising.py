@@ -2,7 +2,7 @@
 
 A proxy puts every switch that is named into its sets, and takes out the one that its node names no more. So a heartbeat
 goes out at intervals, whenever a switch comes or goes, and whenever a broker is there again. It names those switches
-only that are connected and have a SIP profile for calls. Kazoo: kz_nodes, with ecallmgr's part of it.
+only that are connected, have a SIP profile for calls and do not drain. Kazoo: kz_nodes, with ecallmgr's part of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from mirliton.actors.edge import BrokerUp, Publish
 from mirliton.actors.kapi.nodes import Advertise
-from mirliton.actors.switching import SWITCH_NEWS, SwitchApi, SwitchDown, SwitchUp, switch_name
+from mirliton.actors.switching import DRAINS, SWITCH_NEWS, SwitchApi, SwitchDown, SwitchUp, switch_name
 from mirliton.runtime import Address, CallError, Completed, Continue, GenServer, Name, NoReply, TimerFired
 
 ADVERTISER: Final = Name("service", "advertiser")
@@ -89,11 +89,13 @@ class Advertiser(GenServer):
         return {switch: facts for switch, facts in zip(self.switches, found, strict=True) if facts is not None}
 
     async def _ask_one(self, switch: str) -> tuple[str, str] | None:
-        status, run = await asyncio.gather(
-            self._api(switch, f"sofia status profile {self.interface}"), self._api(switch, "global_getvar core_uuid")
+        status, run, drains = await asyncio.gather(
+            self._api(switch, f"sofia status profile {self.interface}"),
+            self._api(switch, "global_getvar core_uuid"),
+            self._api(switch, DRAINS),
         )
         url = _URL.search(status)
-        return (url[1], run.strip()) if url is not None else None
+        return (url[1], run.strip()) if url is not None and drains.strip() != "true" else None
 
     async def _api(self, switch: str, command: str) -> str:
         request = SwitchApi(command, timeout=ASK_TIMEOUT)

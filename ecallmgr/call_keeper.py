@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any, Final
 
 from mirliton.actors.call import Call
-from mirliton.actors.switching import CALLS, call_name
+from mirliton.actors.switching import call_name, calls_name
 from mirliton.ecallmgr.row import Row
 from mirliton.ecallmgr.table import Table
 from mirliton.runtime import GenServer, Ref
@@ -48,11 +48,12 @@ def call_tree(switch: str, call_id: str) -> Tree:
 
 
 class CallKeeper:
-    """The actors of the calls in `table`, kept by `process`."""
+    """The actors of the calls in `table`, which is that of `switch`, kept by `process`."""
 
-    def __init__(self, process: GenServer, table: Table) -> None:
+    def __init__(self, process: GenServer, table: Table, switch: str) -> None:
         self._process = process
         self._table = table
+        self._supervisor = calls_name(switch)
         self._all: Ref | None = None
         self._actors: dict[Ref, str] = {}
         """The calls whose actors are monitored, by monitor."""
@@ -63,7 +64,7 @@ class CallKeeper:
 
     def watch(self) -> None:
         """Monitor the supervisor of all calls."""
-        self._all = self._process.monitor(CALLS)
+        self._all = self._process.monitor(self._supervisor)
 
     def ensure(self, row: Row) -> None:
         """Start a call's actor, unless there is one."""
@@ -72,7 +73,7 @@ class CallKeeper:
         elif row.uuid not in self._starting:
             self._starting.add(row.uuid)
             start = StartChild([call_tree(row.switch, row.uuid)])
-            self._process.background(self._process.call(CALLS, start, timeout=10.0), ("call", row.uuid))
+            self._process.background(self._process.call(self._supervisor, start, timeout=10.0), ("call", row.uuid))
 
     def started(self, uuid: str, value: Any, error: Any) -> None:
         """The supervisor of all calls has answered, or cannot."""
@@ -124,10 +125,15 @@ class CallKeeper:
             self._process.node.registry.release(name)
 
     def release_all(self) -> None:
-        """The same for all legs that are not up."""
+        """The same for all legs that are not up: those that this table remembers, and where there is no other table on
+        the node, those that nobody knows."""
         registry = self._process.node.registry
+        alone = len(registry.names("channels")) <= 1
         for name in registry.parked():
-            if name.kind == "call" and ((row := self._table.get(name.key)) is None or row.ended):
+            if name.kind != "call":
+                continue
+            row = self._table.get(name.key)
+            if row.ended if row is not None else alone or self._table.remembers(name.key):
                 registry.release(name)
 
     def _monitor(self, uuid: str) -> None:

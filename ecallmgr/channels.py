@@ -1,8 +1,8 @@
-"""The channel table: one row per leg on any switch, the truth for who is on the phone.
+"""The channel table of a switch: one row per leg, the truth for who is on the phone there.
 
-It is rebuilt from the switches after a restart and whenever a connection comes back. A leg that came in and waits in
+It is rebuilt from the switch after a restart and whenever the connection comes back. A leg that came in and waits in
 park gets its call actor here; a leg that has ended stays in the table until its record is in the store. Kazoo:
-ecallmgr_fs_channels.
+ecallmgr_fs_channels. Who asks about all switches asks CHANNELS (all_channels.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from mirliton.actors.account import CallReleased, account_name
+from mirliton.actors.admission import CallReleased, account_name
 from mirliton.actors.kapi.call import (
     CallEvent,
     ChannelAnswered,
@@ -22,7 +22,7 @@ from mirliton.actors.kapi.call import (
     ChannelUnheld,
 )
 from mirliton.actors.kapi.cdr import CdrReport
-from mirliton.actors.kapi.channels import ChannelStatusReq, QueryAccountChannelsReq
+from mirliton.actors.kapi.channels import ChannelStatusReq
 from mirliton.actors.switching import (
     CHECKPOINT_VARIABLE,
     AuditNow,
@@ -44,46 +44,49 @@ from mirliton.actors.switching import (
     switch_name,
 )
 from mirliton.ecallmgr.call_keeper import CallKeeper
-from mirliton.ecallmgr.queries import answer
+from mirliton.ecallmgr.queries import QUESTIONS, answer
 from mirliton.ecallmgr.records import Records
 from mirliton.ecallmgr.row import Row
 from mirliton.ecallmgr.table import Table
-from mirliton.runtime import Address, Completed, Continue, Down, From, GenServer, NoReply, Ref, Reply, TimerFired
+from mirliton.ecallmgr.watchers import Watchers
+from mirliton.runtime import Completed, Continue, Down, From, GenServer, NoReply, Reply, TimerFired
+from mirliton.supervisors.entities import is_over
 
 AUDIT_EVERY: Final = 10.0
-"""Seconds between comparisons of the table with each switch's list."""
+"""Seconds between comparisons of the table with the switch's list."""
 DUMPS_AT_ONCE: Final = 64
 READ_GRACE: Final = 4.0
-"""Seconds after the start in which accounts wait for a switch that cannot be read."""
+"""Seconds after the start in which questions wait for a switch that cannot be read."""
 VANISH_GRACE: Final = 1.0
 """Seconds in which a leg's last event may still come when the switch has the leg no more."""
 
 
 class Channels(GenServer):
-    """The table, under CHANNELS."""
+    """The table of one switch, under `channels_name(switch)`."""
 
     mailbox_limit = 100_000
     mailbox_overflow = "drop_oldest"
 
-    def init(self, switches: tuple[str, ...]) -> NoReply:
-        self.switches = switches
+    def init(self, switch: str) -> NoReply:
+        self.switch = switch
         self.table = Table()
-        self.auditing: set[str] = set()
-        self.missed: set[str] = set(switches)
-        """Switches of whose events some were missed."""
-        self.unread: set[str] = set(switches)
-        """Switches that have not been asked for their legs since the start: without them the table is not the truth."""
+        self.auditing = False
+        self.missed = True
+        """Some of the switch's events were missed."""
+        self.unread = True
+        """The switch has not been asked for its legs since the start: until it is, the table is not the truth."""
         self.held: list[tuple[Any, From]] = []
-        self.suspects: dict[str, frozenset[str]] = {}
+        self.suspects: frozenset[str] = frozenset()
         """Legs on which table and switch did not agree at the last comparison."""
         self.records = Records(self, self.table)
-        self.calls = CallKeeper(self, self.table)
+        self.calls = CallKeeper(self, self.table, switch)
         self.repaired = 0
-        self.watchers: dict[Ref, Address] = {}
+        self.watchers = Watchers(self, switch)
         return NoReply(then=Continue())
 
     def state(self) -> Any:
         return {
+            "switch": self.switch,
             "legs": len(self.table) - self.table.ended,
             "ended": self.table.ended,
             "reporting": self.records.under_way,
@@ -93,30 +96,29 @@ class Channels(GenServer):
 
     def handle_continue(self, argument: Any) -> None:
         self.calls.watch()
-        self._audit_all()
+        self._audit()
+        self.start_timer(AUDIT_EVERY, "audit")
         self.start_timer(READ_GRACE, "read")
 
     def handle_call(self, request: Any, sender: From) -> Any:
-        if self.unread and self._must_be_known(request):
+        if self.unread and isinstance(request, (*QUESTIONS, LegAdmitted)) and not self._is_known(request):
             self.held.append((request, sender))
             return NoReply()
-        found = answer(self.table, request)
+        found = self._answer(request)
         return super().handle_call(request, sender) if found is None else Reply(found)
 
-    def _must_be_known(self, request: Any) -> bool:
-        """An account counts its calls by the answer; an executor gives up a call of which the table knows nothing."""
-        return isinstance(request, QueryAccountChannelsReq) or (
-            isinstance(request, ChannelStatusReq) and request.call_id not in self.table
-        )
+    def _answer(self, request: Any) -> Any:
+        return self._admitted(request) if isinstance(request, LegAdmitted) else answer(self.table, request)
+
+    def _is_known(self, request: Any) -> bool:
+        """Whether the answer is the truth already: an account counts its calls by it; an executor gives up a call of
+        which the table knows nothing."""
+        return isinstance(request, ChannelStatusReq | LegAdmitted) and request.call_id in self.table
 
     def handle_cast(self, request: Any) -> Any:
         match request:
-            case WatchLegs(watcher, True):
-                self.watchers[self.monitor(watcher)] = watcher
-            case WatchLegs(watcher):
-                for ref in [ref for ref, each in self.watchers.items() if each == watcher]:
-                    self.demonitor(ref)
-                    del self.watchers[ref]
+            case WatchLegs():
+                self.watchers.watch(request)
             case _:
                 return super().handle_cast(request)
         return None
@@ -126,8 +128,7 @@ class Channels(GenServer):
     def handle_info(self, message: Any) -> None:
         match message:
             case LegEvent() | LegParked():
-                for watcher in self.watchers.values():
-                    self.send(watcher, message)
+                self.watchers.tell(message)
                 self._leg_news(message)
             case LegRenamed(_, old, leg, run):
                 self.table.rename(old, leg, run)
@@ -136,31 +137,31 @@ class Channels(GenServer):
                 if row is not None:
                     row.own(channel_vars)
                     self.table.put(row)
-            case LegAdmitted(call_id, billing):
-                row = self.table.get(call_id)
-                if row is not None:
-                    row.admitted = True
-                    together = {**row.billing, **billing}
-                    row.billing = {direction: payer for direction, payer in together.items() if payer is not None}
-            case LegLost(switch, leg):
+            case LegAdmitted():
+                self._admitted(message)
+            case LegLost(_, leg):
                 if not self.table.is_gone(leg):
-                    row = self._row(switch, leg)
+                    row = self._row(leg)
                     self._doubt(row)
-            case SwitchUp(switch, restarted, run):
-                self._switch_up(switch, restarted, run)
-            case SwitchDown(switch):
-                self._reachable(switch, False)
-            case Completed(tag=("audit", switch, thorough), value=value, error=error):
-                self._audited(switch, thorough, value, error)
+            case SwitchUp(_, restarted, run):
+                self._switch_up(restarted, run)
+            case SwitchDown():
+                self._reachable(False)
+            case Completed(tag=("audit", thorough), value=value, error=error):
+                self._audited(thorough, value, error)
             case Completed(tag=("report", uuid), value=value, error=error):
                 self.records.answered(uuid, value if error is None else error)
             case Completed(tag=("call", uuid), value=value, error=error):
                 self.calls.started(uuid, value, error)
-            case AuditNow() | TimerFired(message="audit"):
+            case AuditNow():
                 self.calls.forgive()
-                self._audit_all()
+                self._audit()
+            case TimerFired(message="audit"):
+                self.calls.forgive()
+                self._audit()
+                self.start_timer(AUDIT_EVERY, "audit")
             case TimerFired(message="read"):
-                self._read(*self.unread)
+                self._read()
             case TimerFired(message=("report", uuid)):
                 self.records.report(uuid)
             case TimerFired(message=("vanished", uuid)):
@@ -173,7 +174,7 @@ class Channels(GenServer):
                 self.calls.revive(uuid)
             case Down(ref=ref):
                 if not self.calls.is_down(ref):
-                    self.watchers.pop(ref, None)
+                    self.watchers.ended(ref)
             case _:
                 super().handle_info(message)
 
@@ -185,7 +186,7 @@ class Channels(GenServer):
         known = leg.call_id in self.table
         if not known and (self.table.is_gone(leg) or not isinstance(leg, _INTRODUCING)):
             return
-        row = self._row(news.switch, leg, news.run)
+        row = self._row(leg, news.run)
         if row.ended:
             return
         if news.variables.get(CHECKPOINT_VARIABLE):
@@ -195,10 +196,22 @@ class Channels(GenServer):
         elif row.controlled:
             self.calls.ensure(row)
 
-    def _row(self, switch: str, leg: Any, run: str = "") -> Row:
+    def _admitted(self, told: LegAdmitted) -> bool:
+        """An account counts this call; False for one that another node has by now: what it says is not so any more."""
+        if told.stamp is not None and is_over(self.node, told.stamp):
+            self.log.warning("admission_refused", call_id=told.call_id, shard=told.stamp.shard, epoch=told.stamp.epoch)
+            return False
+        row = self.table.get(told.call_id)
+        if row is not None:
+            row.admitted = True
+            together = {**row.billing, **told.billing}
+            row.billing = {direction: payer for direction, payer in together.items() if payer is not None}
+        return True
+
+    def _row(self, leg: Any, run: str = "") -> Row:
         row = self.table.get(leg.call_id)
         if row is None:
-            row = Row(switch, leg, run)
+            row = Row(self.switch, leg, run)
         elif not row.ended:
             row.learn(leg, run)
         self.table.put(row)
@@ -233,7 +246,7 @@ class Channels(GenServer):
         if row is None:
             if self.table.is_gone(event) and (report is None or not self.table.gone_provisionally(event.call_id)):
                 return
-            row = Row(news.switch, event, news.run)
+            row = Row(self.switch, event, news.run)
         elif row.ended:
             if row.provisional and report is not None:
                 row.report = report
@@ -270,47 +283,38 @@ class Channels(GenServer):
             self.send(call_name(row.uuid), LegEvent(row.switch, event, run=row.run))
         self._end(row, report)
 
-    # The switches
+    # The switch
 
-    def _switch_up(self, switch: str, restarted: bool, run: str) -> None:
-        for row in self.table.on(switch):
+    def _switch_up(self, restarted: bool, run: str) -> None:
+        for row in list(self.table.up()):
             of_another_run = row.run != run if row.run and run else restarted
             if of_another_run:
                 self._vanished(row, "SYSTEM_SHUTDOWN")
-        self._reachable(switch, True)
-        self.missed.add(switch)
-        self._audit(switch)
+        self._reachable(True)
+        self.missed = True
+        self._audit()
 
-    def _reachable(self, switch: str, reachable: bool) -> None:
-        for row in self.table.on(switch):
+    def _reachable(self, reachable: bool) -> None:
+        for row in self.table.up():
             row.reachable = reachable
 
-    def _audit_all(self) -> None:
-        for switch in self.switches:
-            self._audit(switch)
-        self.start_timer(AUDIT_EVERY, "audit")
-
-    def _audit(self, switch: str) -> None:
+    def _audit(self) -> None:
         """Compare the table with the switch's list.
 
         Thoroughly when events were missed; else what differs may be an event that is on its way, and is looked at when
         it differs a second time.
         """
-        if switch in self.auditing:
+        if self.auditing:
             return
-        self.auditing.add(switch)
-        thorough = switch in self.missed
-        self.missed.discard(switch)
-        suspects = None if thorough else self.suspects.get(switch, frozenset())
-        self.background(self._look(switch, suspects), ("audit", switch, thorough))
+        self.auditing = True
+        thorough, self.missed = self.missed, False
+        self.background(self._look(None if thorough else self.suspects), ("audit", thorough))
 
-    async def _look(
-        self, switch: str, suspects: frozenset[str] | None
-    ) -> tuple[frozenset[str], frozenset[str], tuple[Any, ...]]:
+    async def _look(self, suspects: frozenset[str] | None) -> tuple[frozenset[str], frozenset[str], tuple[Any, ...]]:
         """What the switch lists; on which legs the table and it do not agree; what it says of those that are suspect
         (all, for None)."""
-        name = switch_name(switch)
-        before = {row.uuid for row in self.table.on(switch)}
+        name = switch_name(self.switch)
+        before = {row.uuid for row in self.table.up()}
         listed = await self.call(name, ListLegs(), timeout=15.0)
         if not isinstance(listed, tuple):
             raise ConnectionError(str(getattr(listed, "reason", listed)))
@@ -323,41 +327,38 @@ class Channels(GenServer):
             answers += await asyncio.gather(*calls, return_exceptions=True)
         return legs, differing, tuple(answers)
 
-    def _audited(self, switch: str, thorough: bool, outcome: Any, error: Any) -> None:
-        self.auditing.discard(switch)
+    def _audited(self, thorough: bool, outcome: Any, error: Any) -> None:
+        self.auditing = False
         if error is not None:
-            self.log.info("audit_failed", switch=switch, error=str(error))
-            if thorough:
-                self.missed.add(switch)
+            self.log.info("audit_failed", switch=self.switch, error=str(error))
+            self.missed = self.missed or thorough
             return
         listed, differing, answers = outcome
-        self.suspects[switch] = differing
-        repairs = sum(self._repair(switch, each, listed) for each in answers)
+        self.suspects = differing
+        repairs = sum(self._repair(each, listed) for each in answers)
         self.repaired += repairs
-        self._read(switch)
-        for row in self.table.on(switch):
+        self._read()
+        for row in list(self.table.up()):
             if row.controlled and row.uuid in listed:
                 self.calls.ensure(row)
                 if thorough or repairs:
                     self.cast(call_name(row.uuid), Recheck())
-        if not self.unread:
-            self.calls.release_all()
-        if switch in self.missed:
-            self._audit(switch)
+        self.calls.release_all()
+        if self.missed:
+            self._audit()
 
-    def _read(self, *switches: str) -> None:
-        """These switches have been read, or take too long."""
-        self.unread.difference_update(switches)
-        if not self.unread:
-            for request, sender in self.held:
-                self.reply(sender, answer(self.table, request))
-            self.held.clear()
+    def _read(self) -> None:
+        """The switch has been read, or takes too long."""
+        self.unread = False
+        for request, sender in self.held:
+            self.reply(sender, self._answer(request))
+        self.held.clear()
 
-    def _repair(self, switch: str, found: Any, listed: frozenset[str]) -> bool:
+    def _repair(self, found: Any, listed: frozenset[str]) -> bool:
         """Make the table say what the switch said of one leg; whether it did not."""
         match found:
             case Snapshot(leg=leg) if leg.call_id not in self.table and not self.table.is_gone(leg):
-                row = self._row(switch, leg, found.run)
+                row = self._row(leg, found.run)
                 row.answered = found.answered
                 row.admitted = bool(found.variables.get(CHECKPOINT_VARIABLE))
                 row.other_leg = found.bridged_to if found.bridged_to in listed else None

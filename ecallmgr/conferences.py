@@ -19,7 +19,7 @@ from mirliton.ecallmgr.plan import Application, Plan, Surroundings
 SUBCLASS: Final = "conference::maintenance"
 DEFAULT_PROFILE: Final = "default"
 _ROOM: Final = re.compile(r"[A-Za-z0-9_-]{1,160}")
-_PROFILE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PROFILE: Final = re.compile(r"[A-Za-z0-9_-]{1,160}")
 _MOST_MEMBERS: Final = 1000
 _LEVELS: Final = range(-4, 5)
 

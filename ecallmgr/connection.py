@@ -1,7 +1,8 @@
 """The connection to one switch: commands out, events in. It keeps nothing but its sockets.
 
 It translates both ways and passes on: events to the channel table and to the call they belong to, answers to whoever
-asked. When it is restarted it connects anew and everybody compares what they know with the switch, since what happened
+asked. On the nodes of a cluster it sends nothing when another may be acting for the switch. When it is restarted it
+connects anew and everybody compares what they know with the switch, since what happened
 meanwhile was told to nobody.
 """
 
@@ -14,9 +15,10 @@ from functools import partial
 from typing import Any, Final
 
 from mirliton.actors.conferencing import ConferenceCommand, ListRoom, conference_name
+from mirliton.actors.kapi.media import MediaReq, MediaResp
 from mirliton.actors.kapi.registration import RegQuery
 from mirliton.actors.switching import (
-    CHANNELS,
+    MEDIA,
     SWITCH_NEWS,
     Dispatch,
     Dump,
@@ -32,6 +34,8 @@ from mirliton.actors.switching import (
     SwitchUnavailable,
     SwitchUp,
     call_name,
+    channels_name,
+    switch_group,
 )
 from mirliton.ecallmgr import conferences
 from mirliton.ecallmgr.call_events import call_event, described, result_variables
@@ -58,9 +62,14 @@ from mirliton.runtime import (
     TimerRef,
     message,
 )
+from mirliton.supervisors.failover import leave_to_act
 
 PROXY_TIMEOUT: Final = 2.0
 """Seconds that finding a phone's proxy may take; then the phone counts as not registered."""
+MEDIA_TIMEOUT: Final = 1.0
+"""Seconds that finding a medium may take; then the switch's own is played."""
+SPEECH_TIMEOUT: Final = 6.0
+"""Seconds that speaking a text may take; then the switch itself speaks it."""
 JOB_TIMEOUT: Final = 300.0
 """Seconds a background job of the switch may take."""
 MOST_WORK: Final = 10_000
@@ -98,6 +107,8 @@ class Connection(GenServer):
     def init(self, address: SwitchAddress, around: Surroundings) -> NoReply:
         self.address = address
         self.around = around
+        self.table = channels_name(address.name)
+        self.may_act = leave_to_act(self.node, switch_group(address.name))
         self.trap_exit(True)
         self.serial = 0
         """Which pair of sockets: what an earlier pair still says is old."""
@@ -220,7 +231,7 @@ class Connection(GenServer):
                 super().handle_info(message)
 
     async def terminate(self, reason: Any) -> None:
-        if self.sockets is not None:
+        if self.sockets is not None and self.may_act():
             await self.sockets.close(timeout=1.0)
 
     # The sockets
@@ -240,7 +251,16 @@ class Connection(GenServer):
         def closed(reason: str) -> None:
             node.deliver(cell, SocketClosed(serial, reason), None)
 
-        self.opening = Sockets(self.address, on_event=take, on_closed=closed, waiting=cell.__len__)
+        lease = node.distribution.lease.length if node.distribution is not None else None
+        self.opening = Sockets(
+            self.address,
+            on_event=take,
+            on_closed=closed,
+            waiting=cell.__len__,
+            may_send=self.may_act,
+            # Who takes over waits for longer than a lease, and till then all that was sent before must have come.
+            unacknowledged=lease,
+        )
         self.background(self.opening.open(), ("connect", serial))
 
     def _connected(self) -> None:
@@ -249,7 +269,9 @@ class Connection(GenServer):
         around = self.around
         if around.sounds == PROMPTS:
             around = replace(around, sounds=self.sockets.sounds)
-        self.commands = SwitchCommands(self.sockets.commands, self.address.name, around, self._elsewhere)
+        self.commands = SwitchCommands(
+            self.sockets.commands, self.address.name, around, self._elsewhere, self._media_at
+        )
         restarted = self.run not in ("", self.sockets.run)
         self.run = self.sockets.run
         self.connects += 1
@@ -268,6 +290,16 @@ class Connection(GenServer):
             return ""
         return by_proxy(phone, self.around.interface, getattr(answer, "fields", None) or ())
 
+    async def _media_at(self, request: MediaReq) -> str:
+        """The URL of a medium that somebody has recorded, or that is a text to speak."""
+        timeout = SPEECH_TIMEOUT if request.text is not None else MEDIA_TIMEOUT
+        try:
+            answer = await self.call(MEDIA, request, timeout=timeout)
+        except CallError as error:
+            self.log.debug("media_mgr_not_asked", error=str(error))
+            return ""
+        return answer.stream_url if isinstance(answer, MediaResp) else ""
+
     def _lost(self, reason: str) -> None:
         self.last_error = reason
         self._abort()
@@ -284,7 +316,7 @@ class Connection(GenServer):
         self.pause = min(self.pause * 2, self.address.reconnect_most)
 
     def _tell(self, news: SwitchUp | SwitchDown) -> None:
-        self.send(CHANNELS, news)
+        self.send(self.table, news)
         self.send(REGISTRAR, news)
         for watcher in self.node.groups.members(SWITCH_NEWS):
             self.send(watcher, news)
@@ -301,11 +333,11 @@ class Connection(GenServer):
             case "CHANNEL_PARK":
                 leg = described(event.fields)
                 news = LegParked(self.address.name, leg, result_variables(event.fields), event.core_uuid)
-                self.send(CHANNELS, news)
+                self.send(self.table, news)
             case "CHANNEL_UUID":
                 old, leg = event.get("Old-Unique-ID"), described(event.fields)
                 if old and leg.call_id:
-                    self.send(CHANNELS, LegRenamed(self.address.name, old, leg, event.core_uuid))
+                    self.send(self.table, LegRenamed(self.address.name, old, leg, event.core_uuid))
             case "BACKGROUND_JOB":
                 self._end_job(event.job_uuid, event.body)
             case "CUSTOM" if event.subclass == conferences.SUBCLASS:
@@ -322,8 +354,8 @@ class Connection(GenServer):
         news = conferences.news(self.address.name, event.fields)
         if news is None:
             return
-        name, registry = conference_name(news.room), self.node.registry
-        if registry.find(name) is not None or registry.reserved(name):
+        name = conference_name(news.room)
+        if self.whereis(name) is not None or self.node.registry.reserved(name):
             self.send(name, news)
 
     def _call_event(self, event: Event) -> None:
@@ -339,7 +371,7 @@ class Connection(GenServer):
             event.core_uuid,
             cdr_report(event.fields) if event.name == "CHANNEL_DESTROY" else None,
         )
-        self.send(CHANNELS, news)
+        self.send(self.table, news)
         name = call_name(mapped.call_id)
         registry = self.node.registry
         if registry.find(name) is not None or registry.reserved(name):

@@ -3,7 +3,8 @@
 EcallmgrError
 ├── Untranslatable        a command that FreeSWITCH cannot carry out as it is
 ├── SwitchNotUsable       a switch that answers, but not as FreeSWITCH does
-└── InvalidLegRecord      what was posted is not the record of a leg
+├── InvalidLegRecord      what was posted is not the record of a leg
+└── InvalidLookup         what was posted is no lookup of mod_xml_curl
 """
 
 from __future__ import annotations
@@ -35,4 +36,12 @@ class InvalidLegRecord(EcallmgrError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"not a leg record: {reason}")
+        self.reason = reason
+
+
+class InvalidLookup(EcallmgrError):
+    """The posted lookup is refused, for `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"not a lookup: {reason}")
         self.reason = reason

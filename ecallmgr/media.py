@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from typing import Final
+from typing import Any, Final
 
+from mirliton.actors.kapi.dialplan import Tts
+from mirliton.actors.kapi.media import MediaReq
 from mirliton.config.prompts import DEFAULT, spoken_language
 from mirliton.ecallmgr.errors import Untranslatable
 from mirliton.ecallmgr.plan import Surroundings
 
 MAX_LOOPS: Final = 100
+FLITE: Final = "flite"
+"""The engine that is a module of the switch."""
+_MEDIA_FIELDS: Final = ("media_name", "failed_media_name", "hold_media", "ringback", "confirm_file")
 _MAX_STRING: Final = 16_000
 _PROMPT: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _STREAM: Final = re.compile(r"(tone_stream|silence_stream|local_stream)://(?!path=)[A-Za-z0-9_.,;%()=:+*/-]{1,512}")
@@ -27,6 +33,9 @@ def media(name: str, around: Surroundings) -> str:
 
     Raises Untranslatable.
     """
+    found = around.media.get(name)
+    if found is not None and _URL.fullmatch(found):
+        return found
     if name.startswith("prompt://"):
         # prompt://{account}/{prompt id}/{language}
         parts = name.removeprefix("prompt://").split("/")
@@ -38,6 +47,23 @@ def media(name: str, around: Surroundings) -> str:
     if "::" not in name and "@@" not in name and (_STREAM.fullmatch(name) or _URL.fullmatch(name) or _is_file(name)):
         return name
     raise Untranslatable("media", f"{name[:80]!r} is nothing a switch can play")
+
+
+def needed_media(command: Any) -> tuple[MediaReq, ...]:
+    """The media of a command of which media_mgr may know: prompts that somebody has recorded, and texts to speak."""
+    parts = (command, *getattr(command, "endpoints", ()))
+    names = [value for part in parts for name in _MEDIA_FIELDS if isinstance(value := getattr(part, name, None), str)]
+    found = [MediaReq(name) for name in dict.fromkeys(names) if name.startswith("prompt://")]
+    if isinstance(command, Tts) and command.engine != FLITE:
+        name, engine = spoken_name(command), command.engine
+        found.append(MediaReq(name, text=command.text, voice=command.voice, language=command.language, engine=engine))
+    return tuple(found)
+
+
+def spoken_name(command: Tts) -> str:
+    """The name of a text as a medium."""
+    words = "\0".join((command.text, command.voice or "", command.language or ""))
+    return f"tts://{hashlib.sha256(words.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _folder(sounds: str, prompt: str, language: str) -> str:

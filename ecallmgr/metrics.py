@@ -6,37 +6,58 @@ allows for. While a process is away its series are missing, but for `mirliton_sw
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 from typing import Final
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from mirliton.actors.switching import CHANNELS, switch_name
+from mirliton.actors.switching import channels_name, switch_group, switch_name
 from mirliton.ecallmgr.channels import Channels
 from mirliton.ecallmgr.connection import Connection
 from mirliton.ecallmgr.esl.connection import Statistics
 from mirliton.ecallmgr.registrations import REGISTRAR, Registrar
 from mirliton.ecallmgr.switch_http import SWITCH_HTTP, SwitchHttp
+from mirliton.ecallmgr.xml_curl.answering import ANSWERED, OUTCOMES
 from mirliton.runtime import Node
 from mirliton.runtime.families import counter, gauge
 from mirliton.runtime.metrics import serving
+from mirliton.supervisors.failover import Failover, failover_name
 
 SWITCH: Final = ("switch",)
 SOCKET: Final = ("switch", "socket")
 LEG: Final = ("switch", "direction", "state")
 
 
+Tells = Callable[[Node, str], bool]
+"""Whether this node is the one to tell of the switch."""
+
+
+def every_switch(node: Node, switch: str) -> bool:
+    """It has them all."""
+    return True
+
+
+def acts_for(node: Node, switch: str) -> bool:
+    """Whether this node of a cluster has the switch."""
+    found = serving(node, failover_name(switch_group(switch)), Failover)
+    return found is not None and found.acting
+
+
 class SwitchCollector(Collector):
     """Register it with a CollectorRegistry. `switches` are the names of the configured switches, which bound the
-    labels."""
+    labels; which of them are told of `tells` says, each time."""
 
-    def __init__(self, node: Node, switches: Sequence[str]) -> None:
+    def __init__(self, node: Node, switches: Sequence[str], tells: Tells = every_switch) -> None:
         self._node = node
-        self._switches = tuple(switches)
+        self._all = tuple(switches)
+        self._tells = tells
+        self._switches: tuple[str, ...] = ()
 
     def collect(self) -> Iterable[Metric]:
         """For Prometheus."""
+        self._switches = tuple(switch for switch in self._all if self._tells(self._node, switch))
         yield from self._connections()
         yield from self._sockets()
         yield from self._channels()
@@ -72,28 +93,34 @@ class SwitchCollector(Collector):
         yield counter("mirliton_event_socket_timed_out", "Commands not answered in time", of("timed_out"), SOCKET)
 
     def _channels(self) -> Iterator[Metric]:
-        channels = serving(self._node, CHANNELS, Channels)
+        found = [serving(self._node, channels_name(switch), Channels) for switch in self._switches]
+        tables = [table for table in found if table is not None]
         legs: dict[tuple[str, str, str], float] = {}
-        if channels is not None:
+        for channels in tables:
             states = [(way, state) for way in ("inbound", "outbound") for state in ("answered", "unanswered")]
-            legs = {(switch, way, state): 0.0 for switch in self._switches for way, state in states}
+            legs |= {(channels.switch, way, state): 0.0 for way, state in states}
             for row in channels.table.up():
                 way = "inbound" if row.leg.call_direction == "inbound" else "outbound"
-                key = (row.switch, way, "answered" if row.answered else "unanswered")
-                legs[key] = legs.get(key, 0.0) + 1.0
+                legs[channels.switch, way, "answered" if row.answered else "unanswered"] += 1.0
         yield gauge("mirliton_legs", "Legs that are up; each inbound one is a call", legs, LEG)
+
+        def over_all(count: Callable[[Channels], int]) -> int | None:
+            return sum(map(count, tables)) if tables else None
+
         yield gauge(
             "mirliton_legs_unrecorded",
             "Ended legs whose record is not in the store yet",
-            channels and channels.table.ended,
+            over_all(lambda channels: channels.table.ended),
         )
         yield counter(
             "mirliton_channels_repaired",
             "Rows of the channel table that audits put right",
-            channels and channels.repaired,
+            over_all(lambda channels: channels.repaired),
         )
         yield counter(
-            "mirliton_records_left", "Records given up, left to the switch's own", channels and channels.records.left
+            "mirliton_records_left",
+            "Records given up, left to the switch's own",
+            over_all(lambda channels: channels.records.left),
         )
 
     def _phones(self) -> Iterator[Metric]:
@@ -105,6 +132,10 @@ class SwitchCollector(Collector):
         )
         yield counter("mirliton_leg_records", "Leg records that switches posted and are stored", http and http.records)
         yield counter("mirliton_leg_records_refused", "Posted leg records that make no sense", http and http.refused)
+        counts: dict[tuple[str, str], float] = {}
+        if http is not None and http.lookups is not None:
+            counts = {**dict.fromkeys(product(ANSWERED, OUTCOMES), 0.0), **http.lookups.counts}
+        yield counter("mirliton_lookups", "What switches looked up (mod_xml_curl)", counts, ("section", "outcome"))
 
     def _connection(self, switch: str) -> Connection | None:
         return serving(self._node, switch_name(switch), Connection)

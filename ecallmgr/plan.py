@@ -57,6 +57,8 @@ class Surroundings:
     ringback: str = "%(2000,4000,440,480)"
     contacts: Mapping[str, str] = field(default_factory=dict)
     sounds: str = PROMPTS
+    media: Mapping[str, str] = field(default_factory=dict)
+    """Where media are that media_mgr knows, by their names: URLs."""
 
 
 def between(value: int, low: int, high: int) -> int:

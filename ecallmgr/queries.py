@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from mirliton.actors.kapi.channels import (
     ChannelStatusReq,
@@ -19,6 +19,8 @@ from mirliton.actors.kapi.channels import (
 )
 from mirliton.ecallmgr.row import Row
 from mirliton.ecallmgr.table import Table
+
+QUESTIONS: Final = (ChannelStatusReq, QueryAuthIdReq, QueryUserChannelsReq, QueryAccountChannelsReq, QueryChannelsReq)
 
 
 def answer(table: Table, request: Any) -> Any:
@@ -38,6 +40,28 @@ def answer(table: Table, request: Any) -> Any:
             found = table.up() if call_id is None else filter(None, [table.get(call_id)])
             return QueryChannelsResp({row.uuid: _chosen(row, request.fields) for row in found if not row.ended})
     return None
+
+
+def together(request: Any, answers: Sequence[Any]) -> Any:
+    """The answers of several switches' tables to a question as one."""
+    rows = tuple(row for each in answers if not isinstance(each, ChannelStatusResp) for row in each.channels)
+    match request:
+        case ChannelStatusReq(call_id):
+            return next(filter(is_final, answers), None) or _status(call_id, None)
+        case QueryAuthIdReq():
+            return QueryAuthIdResp(rows)
+        case QueryUserChannelsReq():
+            return QueryUserChannelsResp(rows)
+        case QueryAccountChannelsReq():
+            return QueryAccountChannelsResp(rows)
+        case QueryChannelsReq():
+            return QueryChannelsResp({uuid: row for each in answers for uuid, row in each.channels.items()})
+    raise TypeError(f"{request!r} is no question for channels")
+
+
+def is_final(answer: Any) -> bool:
+    """Whether no other table has more to say: a leg is on one switch."""
+    return isinstance(answer, ChannelStatusResp) and answer.status != "terminated"
 
 
 def _status(call_id: str, row: Row | None) -> ChannelStatusResp:

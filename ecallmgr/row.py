@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
+from mirliton.actors.allotments import CHANNEL_VAR
 from mirliton.actors.kapi.call import ChannelDestroyed, DtmfReceived
 from mirliton.actors.kapi.cdr import CdrReport
 from mirliton.actors.money import RATE_VARS
@@ -54,9 +55,7 @@ class Row:
     def controlled(self) -> bool:
         """Whether somebody has to decide where this leg goes: it came in from outside, or it is the far end of a leg
         of the switch's own by which a call goes on (one that is forwarded, say)."""
-        if self.leg.call_direction != "inbound":
-            return False
-        return not self.leg.channel_is_loopback or LOOPED_ACCOUNT in self.leg.custom_channel_vars
+        return is_controlled(self.leg)
 
     @property
     def provisional(self) -> bool:
@@ -115,6 +114,7 @@ class Row:
             "account_id": ccvs.get("Account-ID"),
             "account_billing": ccvs.get("Account-Billing") or self.billing.get(str(leg.call_direction)),
             "billing": dict(self.billing),
+            "allotment": ccvs.get(CHANNEL_VAR),
             "answered": self.answered,
             "authorizing_id": ccvs.get("Authorizing-ID"),
             "authorizing_type": ccvs.get("Authorizing-Type"),
@@ -144,3 +144,10 @@ class Row:
             "to_tag": leg.to_tag,
             "username": ccvs.get("Username"),
         }
+
+
+def is_controlled(leg: Any) -> bool:
+    """Whether somebody has to decide where this leg (a kapi call event) goes."""
+    if leg.call_direction != "inbound":
+        return False
+    return not leg.channel_is_loopback or LOOPED_ACCOUNT in leg.custom_channel_vars

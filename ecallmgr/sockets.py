@@ -57,6 +57,8 @@ class Sockets:
         on_event: Callable[[Event], object],
         on_closed: Callable[[str], object],
         waiting: Callable[[], int],
+        may_send: Callable[[], bool],
+        unacknowledged: float | None,
     ) -> None:
         self.address = address
         self.run = ""
@@ -78,10 +80,11 @@ class Sockets:
                 command_timeout=address.command_timeout,
                 liveness=address.silence / 2,
                 in_flight=IN_FLIGHT,
+                may_send=may_send,
                 **more,
             )
 
-        self.commands = socket()
+        self.commands = socket(unacknowledged=unacknowledged)
         self.events = socket(events=SUBSCRIPTION, on_event=self._take)
 
     async def open(self) -> None:

@@ -16,6 +16,7 @@ import orjson
 import structlog
 
 from mirliton.actors.conferencing import ConferenceCommand, ListRoom, NoSuchRoom, Room
+from mirliton.actors.kapi.media import MediaReq
 from mirliton.actors.switching import (
     CHECKPOINT_VARIABLE,
     COMMAND_VARIABLE,
@@ -39,6 +40,7 @@ from mirliton.ecallmgr.esl.errors import CommandRefused, InvalidCommand
 from mirliton.ecallmgr.esl.framing import Frame
 from mirliton.ecallmgr.esl.pending import API
 from mirliton.ecallmgr.esl.quoting import assignment, inert, setvar, variable_name
+from mirliton.ecallmgr.media import needed_media
 from mirliton.ecallmgr.plan import Application, Plan, Surroundings
 from mirliton.ecallmgr.translate import plan_for
 
@@ -82,10 +84,14 @@ class SwitchCommands:
         switch: str,
         around: Surroundings,
         elsewhere: Callable[[str], Awaitable[str]] | None = None,
+        media_at: Callable[[MediaReq], Awaitable[str]] | None = None,
     ) -> None:
-        """`elsewhere` tells where a phone is that is not registered at the switch, as the switch would: at a proxy."""
+        """`elsewhere` tells where a phone is that is not registered at the switch, as the switch would: at a proxy.
+        `media_at` tells the URL of a medium that is to be heard in place of the switch's own; empty where there is
+        none."""
         self._socket = socket
         self._elsewhere = elsewhere
+        self._media_at = media_at
         self._switch = switch
         self._around = around
 
@@ -94,7 +100,9 @@ class SwitchCommands:
         try:
             commands.identifier(request.call_id)
             contacts = await self._contacts(request.command)
-            plan = plan_for(request.command, request.call_id, replace(self._around, contacts=contacts))
+            media = await self._media(request.command)
+            around = replace(self._around, contacts=contacts, media=media) if contacts or media else self._around
+            plan = plan_for(request.command, request.call_id, around)
             steps = _steps(request, plan)
         except (Untranslatable, InvalidCommand) as error:
             return Refused(request.command_id, str(error))
@@ -188,6 +196,14 @@ class SwitchCommands:
         if not found.startswith("sofia/") and self._elsewhere is not None:
             return await self._elsewhere(phone)
         return found
+
+    async def _media(self, command: Any) -> dict[str, str]:
+        """Where the command's media are that are not the switch's own."""
+        asked = needed_media(command) if self._media_at is not None else ()
+        if not asked or self._media_at is None:
+            return {}
+        found = await asyncio.gather(*(self._media_at(request) for request in asked))
+        return {request.media_name: url for request, url in zip(asked, found, strict=True) if url}
 
     async def _send(self, steps: list[bytes]) -> str | None:
         """Send commands back to back without waiting for each answer; what the switch refuses first, if anything."""

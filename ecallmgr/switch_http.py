@@ -1,12 +1,12 @@
-"""What a switch asks of us over HTTP: it posts the record of each leg, and fetches and delivers recordings.
+"""What a switch asks of us over HTTP: it posts the record of each leg, looks up, and fetches and delivers recordings.
 
     POST {path}                      the record of one leg (mod_json_cdr), answered 200 only when it is in the store
-    GET  /media/{db}/{id}/{name}     an attachment, for playback
-    PUT  /media/{db}/{id}/{name}     a recording, kept as an attachment of a document that exists
+    POST {lookups.path}              a lookup (mod_xml_curl), answered with XML (`xml_curl/`)
+    GET, PUT /media/…                what is played and what was recorded (`media_http.py`)
 
 A leg that began and ended while nobody listened is known by its record alone: the switch keeps it until we answer 200.
 A record that will not get better is answered 4xx, and whoever resends spooled records puts it aside.
-Media URLs carry a token that is good for one method and one attachment; without it nothing is read or written.
+A lookup that cannot be answered now is answered 503, and the switch goes by its own files.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
 import hmac
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from mirliton.actors.store import Conflict, NotFound, StoreError
-from mirliton.actors.store.client import StoreClient
 from mirliton.actors.switching import CDR, CdrRefused, CdrStored
-from mirliton.ecallmgr.errors import InvalidLegRecord
+from mirliton.ecallmgr.errors import InvalidLegRecord, InvalidLookup
 from mirliton.ecallmgr.leg_record import posted_report
-from mirliton.runtime import CallError, Exit, GenServer, Name, message
+from mirliton.ecallmgr.media_http import Media as Media
+from mirliton.ecallmgr.media_http import MediaHttp
+from mirliton.ecallmgr.xml_curl.answering import Answering, LookupSettings, NotKnownNow
+from mirliton.ecallmgr.xml_curl.request import lookup_of
+from mirliton.runtime import CallError, Exit, GenServer, Name
 
 SWITCH_HTTP: Final = Name("service", "switch_http")
-STORE_ATTEMPTS: Final = 5
 BODY_TIMEOUT: Final = 60.0
 """Seconds that a request's body may take."""
-MAX_MEDIA: Final = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +49,13 @@ class SwitchHttpAddress:
     max_body: int = 1024 * 1024
     shared: bool = False
     """Whether other nodes of this host may listen there too: the kernel gives each connection to one of them."""
+    lookups: LookupSettings | None = None
+    """None: nothing can be looked up."""
+    spoken: Path | None = None
+    """The folder of spoken texts; None: there are none."""
 
     def __repr__(self) -> str:
         return f"SwitchHttpAddress({self.host}:{self.port}{self.path})"
-
-
-@message("switch.media")
-class Media:
-    """Makes and checks the URLs of attachments. `base` is how a switch reaches us, `secret` signs."""
-
-    base: str
-    secret: bytes
-
-    def __repr__(self) -> str:
-        return f"Media({self.base!r})"
-
-    def url(self, method: str, db: str, doc_id: str, name: str) -> str:
-        """A URL that lets its bearer do `method` on this attachment."""
-        place = "/".join(quote(part, safe="") for part in (_packed(db), doc_id, name))
-        return f"{self.base.rstrip('/')}/media/{self.token(method, db, doc_id, name)}/{place}"
-
-    def token(self, method: str, db: str, doc_id: str, name: str) -> str:
-        text = "\0".join((method, db, doc_id, name)).encode()
-        return base64.urlsafe_b64encode(hmac.digest(self.secret, text, hashlib.sha256)[:18]).decode()
 
 
 class SwitchHttp(GenServer):
@@ -81,13 +65,15 @@ class SwitchHttp(GenServer):
         if not address.secret:
             raise ValueError("without a secret anybody could sign media URLs")
         self.address = address
-        self.media = Media("", address.secret)
         self.records = 0
         self.refused = 0
-        app = web.Application(client_max_size=max(address.max_body, MAX_MEDIA))
+        app = web.Application(client_max_size=address.max_body)
         app.router.add_post(address.path, self._leg_record)
-        app.router.add_get("/media/{token}/{db}/{id}/{name}", self._get_media)
-        app.router.add_put("/media/{token}/{db}/{id}/{name}", self._put_media)
+        self.lookups: Answering | None = None
+        if address.lookups is not None:
+            self.lookups = Answering(self, address.lookups)
+            app.router.add_post(address.lookups.path, self._lookup)
+        MediaHttp(self, address.secret, address.spoken).routes(app)
         loop = asyncio.get_running_loop()
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
@@ -106,7 +92,7 @@ class SwitchHttp(GenServer):
 
     async def _leg_record(self, request: web.Request) -> web.Response:
         if not self._authorised(request):
-            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="leg records"'})
+            return _unauthorised()
         try:
             report = posted_report(await self._record(request))
         except InvalidLegRecord as error:
@@ -148,44 +134,24 @@ class SwitchHttp(GenServer):
             raise InvalidLegRecord(f"the form cannot be read ({error})") from error
         return fields.get("cdr", [""])[0].encode()
 
-    # Media
+    # Lookups
 
-    async def _get_media(self, request: web.Request) -> web.Response:
-        place = self._place(request, "GET")
+    async def _lookup(self, request: web.Request) -> web.Response:
+        assert self.lookups is not None
+        if not self._authorised(request):
+            return _unauthorised()
         try:
-            found = await StoreClient(self).get_attachment(*place)
-        except NotFound:
-            return web.Response(status=404)
-        except (StoreError, Exit) as error:
+            answer = await self.lookups.answer(lookup_of(await _body(request, self.address.max_body)))
+        except InvalidLookup as error:
+            self.log.warning("lookup_refused", reason=error.reason)
+            return web.Response(status=400, text=f"refused: {error.reason}\n")
+        except NotKnownNow as error:
             return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
-        return web.Response(body=found.data, content_type=_media_type(found.content_type))
+        return web.Response(body=answer, content_type="text/xml", headers={"Cache-Control": "no-store"})
 
-    async def _put_media(self, request: web.Request) -> web.Response:
-        db, doc_id, name = self._place(request, "PUT")
-        data = await _body(request, MAX_MEDIA)
-        store = StoreClient(self)
-        for _ in range(STORE_ATTEMPTS):
-            try:
-                doc = await store.get(db, doc_id)
-                await store.put_attachment(db, doc_id, name, request.content_type, data, doc["_rev"])
-            except Conflict:
-                continue
-            except NotFound:
-                return web.Response(status=404)
-            except (StoreError, Exit) as error:
-                return web.Response(status=503, text=f"{error}\n", headers={"Retry-After": "1"})
-            return web.Response(status=201, text="stored\n")
-        return web.Response(status=503, text="the document changes all the time\n", headers={"Retry-After": "1"})
 
-    def _place(self, request: web.Request, method: str) -> tuple[str, str, str]:
-        info = request.match_info
-        try:
-            db = _unpacked(info["db"])
-        except ValueError:
-            raise web.HTTPNotFound from None
-        if not _same(info["token"], self.media.token(method, db, info["id"], info["name"])):
-            raise web.HTTPForbidden
-        return db, info["id"], info["name"]
+def _unauthorised() -> web.Response:
+    return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="switches"'})
 
 
 async def _body(request: web.Request, most: int) -> bytes:
@@ -202,24 +168,3 @@ async def _body(request: web.Request, most: int) -> bytes:
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
     return bytes(body)
-
-
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted.encode("utf-8", "surrogateescape"))
-
-
-def _media_type(content_type: str) -> str:
-    """The stored type without its parameters; nothing that a browser would run."""
-    plain = content_type.partition(";")[0].strip()
-    return plain if plain.startswith(("audio/", "video/")) else "application/octet-stream"
-
-
-def _packed(db: str) -> str:
-    return base64.urlsafe_b64encode(db.encode()).decode().rstrip("=")
-
-
-def _unpacked(text: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise ValueError(text) from error

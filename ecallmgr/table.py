@@ -1,4 +1,4 @@
-"""The rows of the channel table by leg and by account, and a memory of the legs that have gone."""
+"""The rows of a channel table by leg and by account, and a memory of the legs that have gone."""
 
 from __future__ import annotations
 
@@ -35,10 +35,6 @@ class Table:
     def up(self) -> Iterator[Row]:
         """The legs that are up."""
         return (row for row in list(self._rows.values()) if not row.ended)
-
-    def on(self, switch: str) -> list[Row]:
-        """The legs that are up on a switch."""
-        return [row for row in self.up() if row.switch == switch]
 
     def of_account(self, account_id: str) -> list[Row]:
         """The legs of an account that are up."""
@@ -93,6 +89,10 @@ class Table:
             return False
         made, created = leg.channel_created_time, found[0]
         return made is None or created is None or made <= created
+
+    def remembers(self, uuid: str) -> bool:
+        """Whether a leg of this id has gone."""
+        return uuid in self._gone
 
     def gone_provisionally(self, uuid: str) -> bool:
         """Whether a leg that has gone was recorded by what we inferred."""

@@ -20,14 +20,14 @@ from typing import Any, Final
 from mirliton.actors.kapi import dialplan
 from mirliton.actors.kapi.dialplan import application_name
 from mirliton.actors.switching import HOLD_VARIABLE
-from mirliton.ecallmgr import conferences
+from mirliton.ecallmgr import conferences, party
 from mirliton.ecallmgr.dialling import bridge, page
 from mirliton.ecallmgr.dialling import needed_contacts as needed_contacts
 from mirliton.ecallmgr.errors import Untranslatable
 from mirliton.ecallmgr.esl.commands import identifier
 from mirliton.ecallmgr.esl.errors import InvalidCommand
 from mirliton.ecallmgr.esl.quoting import arguments, assignment, inert
-from mirliton.ecallmgr.media import looped, media, record_file, ringback
+from mirliton.ecallmgr.media import FLITE, looped, media, record_file, ringback, spoken_name
 from mirliton.ecallmgr.plan import (
     Application,
     Plan,
@@ -41,6 +41,8 @@ from mirliton.ecallmgr.plan import (
 )
 from mirliton.ecallmgr.plan import Surroundings as Surroundings
 
+RETRY_AFTER: Final = "5"
+"""Seconds after which a caller who was refused with 503 may try again."""
 HOLD_MUSIC: Final = "local_stream://moh"
 _PATTERN: Final = re.compile(r"(\\[d*+?.]|[0-9A-Da-d*#+?.|()\[\]{},^$-]){0,120}")
 _SIP_URI: Final = re.compile(r"sips?:[A-Za-z0-9_.:;=@+~-]{1,255}")
@@ -142,7 +144,10 @@ def _say(command: dialplan.Say, leg: str, around: Surroundings) -> Plan:
 
 
 def _speak(command: dialplan.Tts, leg: str, around: Surroundings) -> Plan:
-    if command.engine not in (None, "", "flite"):
+    if spoken_name(command) in around.media:
+        found = media(spoken_name(command), around)
+        return Plan(variables=terminators(command.terminators), applications=(Application("playback", found),))
+    if command.engine not in (None, "", FLITE):
         raise Untranslatable("tts", f"the engine {command.engine[:40]!r} is not there; flite is")
     text = inert(command.text)[:4000]
     if not text:
@@ -296,7 +301,9 @@ def _respond(command: dialplan.Respond, leg: str, around: Surroundings) -> Plan:
     if not 300 <= command.response_code <= 699:
         raise Untranslatable("respond", f"{command.response_code} refuses no call; 300 to 699 do")
     words = f"{command.response_code} {inert(command.response_message or '')[:120]}"
-    return Plan(applications=(Application("respond", words.strip()),))
+    # mod_sofia adds what `sip_rh_` variables say to its answers; a proxy that reads this asks another switch first.
+    later = {"sip_rh_Retry-After": RETRY_AFTER} if command.response_code == 503 else {}
+    return Plan(variables=later, applications=(Application("respond", words.strip()),))
 
 
 def _redirect(command: dialplan.Redirect, leg: str, around: Surroundings) -> Plan:
@@ -348,4 +355,5 @@ _TRANSLATIONS: Final[dict[type, Translation]] = {
     dialplan.Tones: _tones,
     dialplan.Tts: _speak,
     dialplan.Unbridge: _unbridge,
+    **party.TRANSLATIONS,
 }

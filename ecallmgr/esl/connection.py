@@ -107,7 +107,9 @@ class EventSocket:
     All times are seconds. `liveness`: after so long without a byte the switch is pinged, after twice that the
     connection ends with SwitchSilent; None trusts the switch. `queue_limit`, `queue_bytes`: what may wait for the
     loop before the connection ends with ReaderTooSlow. `in_flight`: commands that may wait for their answers.
-    `hub`: a thread of your own for it, else the process's shared one.
+    `hub`: a thread of your own for it, else the process's shared one. `may_send` is asked, in that thread, just before
+    anything is sent; when it says no the connection ends with NotOurs. `unacknowledged`: what the switch's system has
+    not acknowledged for so long is not sent again, and the connection ends.
 
     When nobody refers to it any more, it closes itself. Not for use from other threads.
     """
@@ -130,6 +132,8 @@ class EventSocket:
         queue_bytes: int = 64 * 1024 * 1024,
         in_flight: int = 256,
         limits: Limits | None = None,
+        may_send: Callable[[], bool] = lambda: True,
+        unacknowledged: float | None = None,
     ) -> None:
         """Raises InvalidCommand for a port, password or event name that cannot be. Opens nothing yet."""
         if not 1 <= port <= 65535:
@@ -141,7 +145,15 @@ class EventSocket:
         self.connect_timeout = connect_timeout
         self.command_timeout = command_timeout
         self._settings = Settings(
-            host, port, password, connect_timeout, write_timeout, 4 * commands.MAX_COMMAND, limits or Limits()
+            host,
+            port,
+            password,
+            connect_timeout,
+            write_timeout,
+            4 * commands.MAX_COMMAND,
+            limits or Limits(),
+            may_send,
+            unacknowledged,
         )
         self._on_event = on_event
         self._on_closed = on_closed

@@ -15,6 +15,7 @@ EslError
 │   ├── ReplyOutOfTurn           an answer that fits no command: nothing later can be matched
 │   ├── ReaderTooSlow            our loop did not take the events in time; the owner must resync
 │   ├── SwitchNotReading         the switch did not take our commands in time
+│   ├── NotOurs                  somebody else may be acting for the switch now, so we sent nothing more
 │   ├── SwitchSilent             not one byte within the liveness period, not even for a ping
 │   ├── HubStopped               the thread that serves the connection has ended
 │   └── InternalFault            a defect of ours ended it; the traceback is in the log
@@ -163,6 +164,13 @@ class SwitchNotReading(ConnectionClosed):
     def __init__(self, unsent: int, detail: str) -> None:
         super().__init__(f"the switch does not read: {unsent} bytes unsent, {detail}")
         self.unsent = unsent
+
+
+class NotOurs(ConnectionClosed):
+    """A command was not sent since we may not act any more: somebody else may have taken the switch over."""
+
+    def __init__(self) -> None:
+        super().__init__("another node may act for the switch now")
 
 
 class SwitchSilent(ConnectionClosed):

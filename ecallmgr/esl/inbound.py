@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from mirliton.ecallmgr.esl.errors import (
     FrameError,
     InternalFault,
     LoginTimedOut,
+    NotOurs,
     RudeRejection,
     StreamBroken,
     SwitchNotReading,
@@ -44,7 +46,9 @@ _EVENTS: Final = "text/event-"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
-    """What the hub's half needs to know. `host` is an IPv4 address: greenswitch's connect knows no other."""
+    """What the hub's half needs to know. `host` is an IPv4 address: greenswitch's connect knows no other. Nothing is
+    sent unless `may_send` says so at that moment, and what was not taken within `unacknowledged` seconds is never sent
+    again (None: by the system's own rules, in a quarter of an hour)."""
 
     host: str
     port: int
@@ -53,6 +57,8 @@ class Settings:
     write_timeout: float
     unsent_limit: int
     limits: Limits
+    may_send: Callable[[], bool] = dataclasses.field(default=lambda: True, repr=False)
+    unacknowledged: float | None = None
 
 
 class InboundSocket(InboundESL):
@@ -120,6 +126,9 @@ class InboundSocket(InboundESL):
         self._stage = "greeting"
         # Commands are small, and each is waited for: do not hold them back to fill a packet.
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._settings.unacknowledged is not None:
+            milliseconds = round(self._settings.unacknowledged * 1000)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         self.last_read = time.monotonic()
         self._greenlets = [gevent.spawn(self.receive_events), gevent.spawn(self._write)]
 
@@ -186,6 +195,9 @@ class InboundSocket(InboundESL):
         self._run = False
         sock = getattr(self, "sock", None)
         if sock is not None:
+            if not self._settings.may_send():
+                # With a reset: the system sends nothing more of what it was given.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             sock.close()
             # `InboundESL.connect` opens this second reference to the socket, which nothing reads here.
             reader = getattr(self, "sock_file", None)
@@ -193,6 +205,13 @@ class InboundSocket(InboundESL):
                 reader.close()
         gevent.killall([g for g in self._greenlets if g is not gevent.getcurrent()], block=False)
         self._greenlets = []
+
+    def _send_all(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            if not self._settings.may_send():
+                raise NotOurs
+            left = left[self.sock.send(left) :]
 
     def _write(self) -> None:
         try:
@@ -202,7 +221,7 @@ class InboundSocket(InboundESL):
                 while self._unsent:
                     data = self._unsent.popleft()
                     timeout = self._settings.write_timeout
-                    if gevent.with_timeout(timeout, self.sock.sendall, data, timeout_value=True):
+                    if gevent.with_timeout(timeout, self._send_all, data, timeout_value=True):
                         raise SwitchNotReading(self._unsent_bytes, f"not taken within {timeout:g} s")
                     self._unsent_bytes -= len(data)
         except OSError as error:

@@ -6,6 +6,7 @@ events.py, names.py      events and their formats
 channel.py, profile.py, states.py      a leg and what it tells
 execution.py, routines.py, applications/      what runs on a leg
 dialstring.py, dialer.py, endpoints.py, bridging.py, wording.py      calling and joining
+lookups.py      the dialplan over HTTP
 phones.py, calls.py, scripts.py, registrations.py, invite.py      the phones
 commands/      the api commands
 records.py, posting.py      a leg's record, and its way to whoever wants it

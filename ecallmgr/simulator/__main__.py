@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--password", default="ClueCon", help="event-socket password")
     parser.add_argument("--name", default="fs1.local", help="switch name")
     parser.add_argument("--cdr-url", type=_url, help="where to POST the record of each ended leg")
+    parser.add_argument("--lookup-url", type=_url, help="where to look up what a call does (mod_xml_curl)")
     parser.add_argument("--cdr-spool", type=Path, help="directory for records that nobody accepts")
     parser.add_argument("--phones", type=Path, help='JSON list of phones: [{"user": …, "realm": …, "script": …}]')
     parser.add_argument("--speed", type=_speed, default=1.0, help="simulated seconds per real second")
@@ -78,6 +79,7 @@ async def _run(options: argparse.Namespace) -> None:
         options.name,
         speed=options.speed,
         cdr_url=options.cdr_url,
+        lookup_url=options.lookup_url,
         cdr_spool=options.cdr_spool,
         heartbeat=options.heartbeat,
     )

@@ -123,7 +123,7 @@ def parse_variables(text: str) -> dict[str, str]:
     for part in _split_values(text, separator):
         name, equals, value = part.partition("=")
         if equals and name.strip():
-            variables[name.strip()] = _unquote(value.strip())
+            variables[name.strip()] = _unquote(value.strip(" "))
     return variables
 
 

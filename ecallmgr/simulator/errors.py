@@ -1,6 +1,7 @@
 """What can go wrong with the simulated switch itself (not with the calls on it: those end with hangup causes).
 
 SimulatorError
+├── Paused             the switch takes no new calls (`fsctl pause inbound`)
 ├── PortInUse          the address to listen on is taken
 ├── BadScript          a phone's script, or a steering command, does not make sense
 ├── BadDialString      a dial string cannot be read
@@ -15,6 +16,13 @@ from __future__ import annotations
 
 class SimulatorError(Exception):
     """Root of the simulator's own errors."""
+
+
+class Paused(SimulatorError):
+    """A call from outside was answered with 503."""
+
+    def __init__(self) -> None:
+        super().__init__("the switch takes no new calls: 503 Service Unavailable")
 
 
 class PortInUse(SimulatorError):

@@ -36,7 +36,9 @@ class Routines:
             if not leg.alive:
                 return
             number = leg.profile.get("Destination-Number")
-            actions = leg.switch.dialplan.find(number)
+            actions = await leg.switch.extension(leg, number)
+            if not leg.executor.ready:
+                return
             if actions is None:
                 leg.hangup("NO_ROUTE_DESTINATION")
                 leg.presence("CS_ROUTING", "idle")
@@ -89,7 +91,10 @@ class Routines:
             leg.enter(State.ROUTING)
             leg.flip_caller_id()
             leg.hit_dialplan = True
-            actions = inline(number) if dialplan.lower() == "inline" else leg.switch.dialplan.find(number)
+            inlined = dialplan.lower() == "inline"
+            actions = inline(number) if inlined else await leg.switch.extension(leg, number)
+            if not leg.executor.ready:
+                return
             if actions is None:
                 leg.hangup("NO_ROUTE_DESTINATION")
                 return

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 class Server:
     """Listens on the switch's address; can be closed and opened again on the same port."""
 
-    def __init__(self, switch: SimulatedSwitch, host: str, port: int) -> None:
+    def __init__(
+        self, switch: SimulatedSwitch, host: str, port: int, connection: type[Connection] = Connection
+    ) -> None:
         self._switch = switch
+        self._connection = connection
         self._host = host
         self.port = port
         self._server: asyncio.Server | None = None
@@ -33,7 +36,7 @@ class Server:
             return
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: Connection(self._switch), self._host, self.port)
+            self._server = await loop.create_server(lambda: self._connection(self._switch), self._host, self.port)
         except OSError as error:
             raise PortInUse(self._host, self.port, os.strerror(error.errno) if error.errno else str(error)) from None
         self.port = self._server.sockets[0].getsockname()[1]

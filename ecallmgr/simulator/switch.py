@@ -27,13 +27,15 @@ from mirliton.ecallmgr.simulator.clock import Clock, RealClock, sleep
 from mirliton.ecallmgr.simulator.commands import COMMANDS, INLINE
 from mirliton.ecallmgr.simulator.conferences import Conference
 from mirliton.ecallmgr.simulator.connection import Connection
-from mirliton.ecallmgr.simulator.dialplan import Dialplan
+from mirliton.ecallmgr.simulator.dialplan import Action, Dialplan
 from mirliton.ecallmgr.simulator.endpoints import response_variables
+from mirliton.ecallmgr.simulator.errors import Paused
 from mirliton.ecallmgr.simulator.events import Event, EventBus, Value
 from mirliton.ecallmgr.simulator.faults import Faults
 from mirliton.ecallmgr.simulator.frames import SHUTTING_DOWN, notice
 from mirliton.ecallmgr.simulator.heartbeat import Heartbeat
 from mirliton.ecallmgr.simulator.invite import Invite, accept
+from mirliton.ecallmgr.simulator.lookups import Lookups
 from mirliton.ecallmgr.simulator.memory import MemoryConnection
 from mirliton.ecallmgr.simulator.phones import DEFAULT_USER_AGENT, Phone, PhoneBook
 from mirliton.ecallmgr.simulator.posting import RecordPoster
@@ -68,7 +70,8 @@ class SimulatedSwitch:
     `speed` is simulated seconds per real second (or give a `clock`). `dialplan` decides what an inbound
     call runs: by default it is parked. `sounds` tells how long files last (None: does not exist). With
     `cdr_url` the record of each ended leg is POSTed there, and spooled in `cdr_spool` (or memory)
-    meanwhile. `heartbeat` is the interval of HEARTBEAT in simulated seconds, 0 for none.
+    meanwhile. With `lookup_url` extensions are looked up there before `dialplan` is asked. `heartbeat` is the
+    interval of HEARTBEAT in simulated seconds, 0 for none.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class SimulatedSwitch:
         clock: Clock | None = None,
         dialplan: Dialplan | None = None,
         sounds: Sounds | None = None,
+        lookup_url: str | None = None,
         cdr_url: str | None = None,
         cdr_spool: Path | None = None,
         cdr_tries: int = 2,
@@ -97,6 +101,7 @@ class SimulatedSwitch:
         self.name = name
         self.clock: Clock = clock if clock is not None else RealClock(speed)
         self.dialplan = dialplan if dialplan is not None else Dialplan()
+        self.lookups = Lookups(self, lookup_url) if lookup_url is not None else None
         self.sounds = sounds if sounds is not None else Sounds()
         self.info_digits = info_digits
         self.hold_music = hold_music
@@ -114,6 +119,8 @@ class SimulatedSwitch:
         self.counts = Counts()
         self.started_at = self.clock.now()
         self.core_uuid = ""
+        self.paused = False
+        """It takes no new calls from outside."""
         self.verbose = False  # every event of a leg with its variables, as while the switch shuts down
         self.bus: EventBus
         self._interests: dict[tuple[str, str | None], bool] = {}
@@ -161,6 +168,8 @@ class SimulatedSwitch:
         await self._lasting_tasks.cancel()
         if self.poster is not None:
             await self.poster.close()
+        if self.lookups is not None:
+            await self.lookups.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -221,8 +230,10 @@ class SimulatedSwitch:
         """A call from `caller` to `destination` reaches the switch: the caller's side of it.
 
         A caller that is a known phone brings its directory variables along. X- `headers` become
-        `sip_h_X-…` variables.
+        `sip_h_X-…` variables. Raises Paused while the switch takes no new calls.
         """
+        if self.paused:
+            raise Paused
         phone = self.phones.get(caller, realm or self.name)
         invite = Invite(
             caller,
@@ -256,6 +267,14 @@ class SimulatedSwitch:
     def running_tasks(self) -> set[str]:
         """The names of the tasks that belong to calls and connections now; empty when nothing goes on."""
         return self._call_tasks.names()
+
+    async def extension(self, leg: Leg, number: str) -> list[Action] | None:
+        """What a leg does that has come to this number; None when nothing leads there."""
+        if self.lookups is not None:
+            found = await self.lookups.find(leg, number)
+            if found is not None:
+                return found
+        return self.dialplan.find(number)
 
     def run_api(self, text: str) -> str | Coroutine[Any, Any, str]:
         """Run an api command: its answer, or the work that will give it. An API event announces it first."""
@@ -341,6 +360,7 @@ class SimulatedSwitch:
         self.core_uuid = self.globals["core_uuid"] = self.new_uuid()
         self.started_at = self.clock.now()
         self.counts = Counts()
+        self.paused = False
         self.bus = EventBus(self.clock, self.core_uuid, self.name, self.name)
         self.bus.wanted = self._wanted
         self.bus.deliver = self._deliver

@@ -3,7 +3,15 @@
 import pytest
 
 from mirliton.actors.edge import EDGE, BrokerUp
-from mirliton.actors.switching import SWITCH_NEWS, SwitchApi, SwitchDown, SwitchUnavailable, SwitchUp, switch_name
+from mirliton.actors.switching import (
+    DRAINS,
+    SWITCH_NEWS,
+    SwitchApi,
+    SwitchDown,
+    SwitchUnavailable,
+    SwitchUp,
+    switch_name,
+)
 from mirliton.ecallmgr.advertising import ADVERTISER, EVERY, EXPIRES, Advertiser
 from mirliton.runtime.testing import Probe, virtual_node
 
@@ -14,6 +22,7 @@ class House:
     async def start(self, node, *switches):
         self.node = node
         self.told = {}
+        self.draining = set()
         self.edge = await Probe.start(node, name=EDGE)
         for number, name in enumerate(switches):
             self.told[name] = STATUS.format(number)
@@ -27,6 +36,8 @@ class House:
     def says(self, name, request):
         if request.command == "global_getvar core_uuid":
             return f"run-{name}"
+        if request.command == DRAINS:
+            return "true" if name in self.draining else "false"
         assert request == SwitchApi("sofia status profile sipinterface_1", timeout=request.timeout)
         return self.told[name]
 
@@ -73,6 +84,19 @@ async def test_a_switch_that_is_lost_is_told_at_once_and_so_is_its_return(node):
     assert set(heartbeat.media_servers) == {"freeswitch@fs2"}
     house.told["fs1"] = STATUS.format(9)
     await house.news(SwitchUp("fs1", True, "run-fs1"))
+    [heartbeat] = house.heartbeats()
+    assert set(heartbeat.media_servers) == {"freeswitch@fs1", "freeswitch@fs2"}
+
+
+async def test_a_switch_that_drains_is_told_no_more_until_it_takes_calls_again(node):
+    house = await House().start(node, "fs1", "fs2")
+    house.draining.add("fs2")
+    house.heartbeats()
+    await node.advance(EVERY)
+    [heartbeat] = house.heartbeats()
+    assert set(heartbeat.media_servers) == {"freeswitch@fs1"}
+    house.draining.clear()
+    await node.advance(EVERY)
     [heartbeat] = house.heartbeats()
     assert set(heartbeat.media_servers) == {"freeswitch@fs1", "freeswitch@fs2"}
 

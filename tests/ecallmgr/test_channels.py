@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from mirliton.actors.account import CallReleased, account_name
+from mirliton.actors.admission import CallReleased, account_name
 from mirliton.actors.kapi.call import (
     ChannelAnswered,
     ChannelBridged,
@@ -20,10 +20,9 @@ from mirliton.actors.kapi.call import (
 from mirliton.actors.kapi.cdr import CdrReport
 from mirliton.actors.kapi.channels import ChannelStatusReq, QueryAccountChannelsReq, QueryChannelsReq
 from mirliton.actors.switching import (
-    CALLS,
     CDR,
-    CHANNELS,
     CHECKPOINT_VARIABLE,
+    PARKED,
     ROUTER,
     CdrNotStored,
     CdrRefused,
@@ -35,6 +34,7 @@ from mirliton.actors.switching import (
     LegOwned,
     LegParked,
     LegRenamed,
+    LegsMissed,
     ListLegs,
     NoSuchLeg,
     Recheck,
@@ -44,6 +44,8 @@ from mirliton.actors.switching import (
     SwitchUp,
     WatchLegs,
     call_name,
+    calls_name,
+    channels_name,
     switch_name,
 )
 from mirliton.ecallmgr import records
@@ -51,11 +53,13 @@ from mirliton.ecallmgr.app import calls_tree
 from mirliton.ecallmgr.call_keeper import CALLS_GRACE, REVIVALS
 from mirliton.ecallmgr.channels import AUDIT_EVERY, READ_GRACE, VANISH_GRACE, Channels
 from mirliton.ecallmgr.records import REPORT_RETRY
-from mirliton.runtime import NoProc
+from mirliton.runtime import NoProc, OutboxFull
 from mirliton.runtime.testing import Probe, virtual_node
 from mirliton.supervisors import Supervisor, Tree, worker
 
 ACCOUNT = "a" * 32
+TABLE = channels_name("fs1")
+CALLS = calls_name("fs1")
 CREATED = 1_700_000_000_000_000
 
 
@@ -82,7 +86,7 @@ class Surroundings:
             await self.start_table()
 
     async def start_table(self):
-        channels = worker(Channels, ("fs1",), name=CHANNELS, keep_mail=True)
+        channels = worker(Channels, "fs1", name=TABLE, keep_mail=True)
         await self.node.start(Supervisor, Tree("one_for_one", [channels], intensity=1000, period=1.0))
         await self.node.idle()
 
@@ -102,19 +106,19 @@ class Surroundings:
 
     async def tell(self, *news):
         for each in news:
-            self.node.send(CHANNELS, each)
+            self.node.send(TABLE, each)
         await self.node.idle()
 
     async def query(self):
-        answer = await self.node.drive(self.node.call(CHANNELS, QueryChannelsReq(fields="all")))
+        answer = await self.node.drive(self.node.call(TABLE, QueryChannelsReq(fields="all")))
         return dict(answer.channels)
 
     async def status(self, call_id):
-        return (await self.node.drive(self.node.call(CHANNELS, ChannelStatusReq(call_id)))).status
+        return (await self.node.drive(self.node.call(TABLE, ChannelStatusReq(call_id)))).status
 
     @property
     def table(self):
-        return self.node.find(CHANNELS).actor.table
+        return self.node.find(TABLE).actor.table
 
     @property
     def causes(self):
@@ -335,7 +339,7 @@ async def test_nobody_waits_for_the_actor_of_a_call_that_is_over():
         await here.tell(told(ChannelCreated, "a", account=""), parked("a", account=""))
         del here.legs["a"]
         node.exit(node.find(call_name("a")).parent, "kill")
-        node.send(CHANNELS, destroyed("a", account=""))
+        node.send(TABLE, destroyed("a", account=""))
         with pytest.raises(NoProc):
             await node.drive(node.call(call_name("a"), "anything", timeout=20.0))
         assert not node.registry.reserved(call_name("a"))
@@ -399,7 +403,7 @@ async def test_ended_legs_are_kept_up_to_a_bound(here, monkeypatch):
     for n in range(50):
         await here.tell(destroyed(f"leg-{n}"))
     assert len(here.table) == 10
-    assert here.node.find(CHANNELS).actor.state()["unreported"] == 40
+    assert here.node.find(TABLE).actor.state()["unreported"] == 40
     here.answer = lambda report: CdrStored(report.call_id)
     await here.node.advance(60)
     assert len(here.table) == 0
@@ -538,13 +542,12 @@ async def test_a_switch_that_was_restarted_has_lost_its_calls(here):
     await here.tell(
         told(ChannelCreated, "a"),
         told(ChannelCreated, "b", direction="outbound"),
-        LegEvent("fs2", described(ChannelCreated, "c"), {}, "run-9"),
     )
     here.legs["d"] = seen("d", run="run-2")
     await here.tell(told(ChannelCreated, "d", run="run-2"), SwitchUp("fs1", True, "run-2"))
     assert sorted(here.causes) == [("a", "SYSTEM_SHUTDOWN"), ("b", "SYSTEM_SHUTDOWN")]
     assert all(report.extended_data == {"Provisional": True} for report in here.reports)
-    assert (await here.query()).keys() == {"c", "d"}
+    assert (await here.query()).keys() == {"d"}
 
 
 async def test_a_restart_is_seen_by_whoever_was_started_anew_itself(here):
@@ -559,7 +562,7 @@ async def test_accounts_wait_for_switches_that_were_not_read_yet():
         here.away = True
         here.legs["a"] = seen("a")
         await here.start()
-        question = asyncio.ensure_future(node.call(CHANNELS, QueryAccountChannelsReq(ACCOUNT), timeout=30.0))
+        question = asyncio.ensure_future(node.call(TABLE, QueryAccountChannelsReq(ACCOUNT), timeout=30.0))
         await node.advance(READ_GRACE - 0.5)
         assert not question.done()
         here.away = False
@@ -572,7 +575,7 @@ async def test_accounts_do_not_wait_for_ever():
         here = Surroundings(node)
         here.away = True
         await here.start()
-        question = asyncio.ensure_future(node.call(CHANNELS, QueryAccountChannelsReq(ACCOUNT), timeout=30.0))
+        question = asyncio.ensure_future(node.call(TABLE, QueryAccountChannelsReq(ACCOUNT), timeout=30.0))
         await node.advance(READ_GRACE + 0.5)
         assert (await question).channels == ()
 
@@ -582,20 +585,52 @@ async def test_accounts_do_not_wait_for_ever():
 
 async def test_watchers_are_sent_all_news_until_they_end(here):
     watcher = await Probe.start(here.node)
-    here.node.cast(CHANNELS, WatchLegs(watcher.pid))
+    here.node.cast(TABLE, WatchLegs(watcher.pid))
     news = [told(ChannelCreated, "a"), parked("a"), destroyed("a")]
     await here.tell(*news)
     assert watcher.messages == news
     here.node.exit(watcher.pid, "kill")
     await here.tell(told(ChannelCreated, "b"))
-    assert not here.node.find(CHANNELS).actor.watchers
+    assert not here.node.find(TABLE).actor.watchers
+
+
+async def test_a_watcher_is_sent_only_what_it_wants(here):
+    watcher = await Probe.start(here.node)
+    here.node.cast(TABLE, WatchLegs(watcher.pid, only=(PARKED, "CHANNEL_DESTROY")))
+    news = [told(ChannelCreated, "a"), parked("a"), destroyed("a")]
+    await here.tell(*news)
+    assert watcher.messages == news[1:]
+    here.node.cast(TABLE, WatchLegs(watcher.pid, only=("CHANNEL_CREATE",)))
+    await here.tell(told(ChannelCreated, "b"), parked("b"))
+    assert watcher.messages == [*news[1:], told(ChannelCreated, "b")]
+
+
+async def test_a_watcher_for_whose_node_too_much_waits_misses_news_and_is_told_so(here, monkeypatch):
+    watcher = await Probe.start(here.node)
+    here.node.cast(TABLE, WatchLegs(watcher.pid))
+    await here.node.idle()
+    table = here.node.find(TABLE).actor
+    send, full = table.send, True
+
+    def tried(to, message):
+        if to == watcher.pid and full:
+            raise OutboxFull("other@host", 10_000, 20_000_000)
+        send(to, message)
+
+    monkeypatch.setattr(table, "send", tried)
+    await here.tell(told(ChannelCreated, "a"), parked("a"))
+    assert watcher.messages == []
+    assert here.node.find(TABLE) is not None and table.watchers.dropped == 2
+    full = False
+    await here.tell(destroyed("a"), told(ChannelCreated, "b"))
+    assert watcher.messages == [LegsMissed("fs1"), destroyed("a"), told(ChannelCreated, "b")]
 
 
 async def test_who_wants_no_more_news_is_sent_none(here):
     watcher, other = await Probe.start(here.node), await Probe.start(here.node)
     for each in (watcher, other):
-        here.node.cast(CHANNELS, WatchLegs(each.pid))
-    here.node.cast(CHANNELS, WatchLegs(watcher.pid, on=False))
+        here.node.cast(TABLE, WatchLegs(each.pid))
+    here.node.cast(TABLE, WatchLegs(watcher.pid, on=False))
     news = told(ChannelCreated, "a")
     await here.tell(news)
     assert (watcher.messages, other.messages) == ([], [news])
@@ -670,7 +705,7 @@ async def test_whatever_happens_the_table_ends_as_the_switch_is_and_each_end_is_
                 case "kill":
                     # What it had of legs that have gone meanwhile is lost with it: the switch's own records are left.
                     known -= {uuid for uuid in known if uuid not in here.legs and uuid not in stored}
-                    node.exit(node.whereis(CHANNELS), "kill")
+                    node.exit(node.whereis(TABLE), "kill")
                     await node.idle()
                 case "restart" if chance.random() < 0.3:
                     run += 1

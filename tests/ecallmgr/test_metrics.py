@@ -7,7 +7,7 @@ from pathlib import Path
 from prometheus_client.registry import Collector
 
 from mirliton.actors.store.metrics import StoreCollector
-from mirliton.actors.switching import CDR, CHANNELS, switch_name
+from mirliton.actors.switching import CDR, channels_name, switch_name
 from mirliton.ecallmgr.metrics import SwitchCollector
 from mirliton.whapps.callflow.metrics import CallflowCollector
 from mirliton.whapps.cdr.metrics import CdrCollector
@@ -64,7 +64,7 @@ async def test_of_a_process_that_is_away_nothing_is_told_but_that_its_switch_is_
     async with a_world(tmp_path) as world:
         node = world.node
         assert told(world, switches=(SWITCH, "another"))["switch_connected another"] == 0
-        for name in (switch_name(SWITCH), CHANNELS, CDR):
+        for name in (switch_name(SWITCH), channels_name(SWITCH), CDR):
             pid = node.whereis(name)
             assert pid is not None
             node.exit(pid, "kill")

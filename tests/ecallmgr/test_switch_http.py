@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import dataclasses
 import json
 
 import aiohttp
@@ -13,6 +14,7 @@ from mirliton.actors.store import Conflict
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.server import STORE, StoreFault, StoreServer
 from mirliton.actors.switching import CDR, CdrNotStored, CdrRefused, CdrStored
+from mirliton.ecallmgr import media_http
 from mirliton.ecallmgr import switch_http as module
 from mirliton.ecallmgr.switch_http import SWITCH_HTTP, Media, SwitchHttp, SwitchHttpAddress
 from mirliton.runtime import Node, StartError
@@ -198,7 +200,7 @@ async def test_a_password(bare, tmp_path, given, status):
 async def test_a_header_that_is_no_password(bare, tmp_path, header):
     await bare.start(tmp_path, password="pw")
     status, _, headers = await bare.post(headers={"Authorization": header})
-    assert (status, headers["WWW-Authenticate"]) == (401, 'Basic realm="leg records"')
+    assert (status, headers["WWW-Authenticate"]) == (401, 'Basic realm="switches"')
 
 
 # Media
@@ -221,11 +223,112 @@ async def test_a_document_with_a_strange_id(server):
     assert (await server.ask("PUT", put, data=b"sound"))[0] == 201
 
 
-async def test_a_recording_may_come_twice(server):
+async def test_a_recording_may_come_twice_and_no_other_in_its_place(server):
     put = server.media.url("PUT", DB, "doc", "v.wav")
-    for data in (b"one", b"two"):
-        assert (await server.ask("PUT", put, data=data))[0] == 201
-    assert (await server.store.get_attachment(DB, "doc", "v.wav")).data == b"two"
+    assert [(await server.ask("PUT", put, data=data))[0] for data in (b"one", b"one", b"two")] == [201, 200, 409]
+    assert (await server.store.get_attachment(DB, "doc", "v.wav")).data == b"one"
+
+
+async def test_a_recording_that_breaks_off_is_not_kept(server):
+    put = URL(server.media.url("PUT", DB, "doc", "v.wav"), encoded=True)
+    _reader, writer = await asyncio.open_connection(put.host, put.port)
+    writer.write(f"PUT {put.raw_path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".encode() + b"x" * 999)
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert "_attachments" not in await server.store.get(DB, "doc")
+    assert (await server.ask("PUT", str(put), data=b"y" * 1000))[0] == 201
+
+
+@pytest.fixture
+async def file(server):
+    """The URL of a file that is longer than a piece, and what is in it."""
+    data = bytes(range(256)) * 1500
+    rev = (await server.store.get(DB, "doc"))["_rev"]
+    await server.store.put_attachment(DB, "doc", "long.mp3", "audio/mpeg", data, rev)
+    return server.media.url("GET", DB, "doc", "long.mp3"), data
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "stop"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=10-19", 10, 20),
+        ("bytes=262143-262145", 262_143, 262_146),
+        ("bytes=383000-", 383_000, 384_000),
+        ("bytes=383000-9999999", 383_000, 384_000),
+        ("bytes=-5", 383_995, 384_000),
+        ("bytes=-9999999", 0, 384_000),
+    ],
+)
+async def test_a_part_can_be_asked_for(server, file, asked, start, stop):
+    url, data = file
+    status, part, headers = await server.ask("GET", url, headers={"Range": asked})
+    assert (status, part) == (206, data[start:stop])
+    assert headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(data)}"
+
+
+@pytest.mark.parametrize("asked", ["bytes=384000-", "bytes=500000-500001"])
+async def test_a_part_that_is_not_there(server, file, asked):
+    url, data = file
+    status, _, headers = await server.ask("GET", url, headers={"Range": asked})
+    assert (status, headers["Content-Range"]) == (416, f"bytes */{len(data)}")
+
+
+@pytest.mark.parametrize("asked", ["bytes=1-2,5-6", "lines=1-2", "bytes=", "bytes=b-a", "bytes=9-3", "\u00e9"])
+async def test_a_range_that_is_none_gets_all(server, file, asked):
+    url, data = file
+    assert (await server.ask("GET", url, headers={"Range": asked}))[:2] == (200, data)
+
+
+async def test_a_file_that_is_known_is_not_sent_again(server, file):
+    url, data = file
+    status, _, headers = await server.ask("HEAD", url)
+    assert (status, headers["Content-Length"], headers["Accept-Ranges"]) == (200, str(len(data)), "bytes")
+    tag = headers["ETag"]
+    for known in (tag, f'"x", W/{tag}', "*"):
+        status, body, headers = await server.ask("GET", url, headers={"If-None-Match": known})
+        assert (status, body, headers["ETag"]) == (304, b"", tag)
+    assert (await server.ask("GET", url, headers={"If-None-Match": '"other"'}))[0] == 200
+
+
+async def test_a_part_of_another_version_gets_all(server, file):
+    url, _data = file
+    tag = (await server.ask("HEAD", url))[2]["ETag"]
+    for condition, status in ((tag, 206), ('"other"', 200)):
+        headers = {"Range": "bytes=0-9", "If-Range": condition}
+        assert (await server.ask("GET", url, headers=headers))[0] == status
+
+
+async def test_only_a_url_that_names_its_version_may_be_kept_for_long(server, file):
+    url, _ = file
+    assert (await server.ask("GET", url))[2]["Cache-Control"] == "private, max-age=60"
+    versioned = server.media.url("GET", DB, "doc", "long.mp3", "md5-abc")
+    status, _, headers = await server.ask("GET", versioned)
+    assert (status, headers["Cache-Control"]) == (200, "private, max-age=2592000, immutable")
+    assert server.media.url("GET", DB, "doc", "long.mp3", "md5-def") != versioned
+
+
+async def test_a_file_that_is_replaced_while_it_is_sent_is_cut_off(server, file, monkeypatch):
+    url, _data = file
+    real = StoreClient.get_part
+
+    async def replaced(self, db, doc_id, name, start, length):
+        part = await real(self, db, doc_id, name, start, length)
+        return part if start == 0 else dataclasses.replace(part, digest="md5-other")
+
+    monkeypatch.setattr(StoreClient, "get_part", replaced)
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await server.ask("GET", url)
+
+
+async def test_more_than_can_be_sent_are_told_to_come_again(server, file, monkeypatch):
+    _url, _ = file
+    monkeypatch.setattr(media_http, "DOWNLOADS", 0)
+    monkeypatch.setattr(media_http, "UPLOADS", 0)
+    for method in ("GET", "PUT"):
+        status, _, headers = await server.ask(method, server.media.url(method, DB, "doc", "long.mp3"), data=b"x")
+        assert (status, headers["Retry-After"]) == (503, "1")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
@@ -265,7 +368,7 @@ async def test_what_is_not_there(server):
 
 
 async def test_a_recording_that_is_too_long(server, monkeypatch):
-    monkeypatch.setattr(module, "MAX_MEDIA", 1000)
+    monkeypatch.setattr(media_http, "MAX_MEDIA", 1000)
     put = server.media.url("PUT", DB, "doc", "v.wav")
     assert (await server.ask("PUT", put, data=b"x" * 1001))[0] == 413
     assert (await server.ask("PUT", put, data=b"x" * 1000))[0] == 201

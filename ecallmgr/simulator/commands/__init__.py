@@ -1,6 +1,6 @@
 """The api commands of the simulated switch.
 
-core.py        status, version, variables, show, reloadxml …
+core.py        status, fsctl, version, variables, show, reloadxml …
 legs.py        uuid_… and hupall
 placing.py     originate, uuid_bridge, uuid_transfer
 sofia.py       the SIP profile and its registrations
@@ -28,6 +28,7 @@ COMMANDS: dict[str, ApiCommand] = {
     "create_uuid": core.create_uuid,
     "eval": core.expand_text,
     "expand": core.expand_command,
+    "fsctl": core.fsctl,
     "global_getvar": core.global_getvar,
     "global_setvar": core.global_setvar,
     "http_put": files.http_put,

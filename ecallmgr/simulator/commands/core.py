@@ -24,6 +24,20 @@ def version(_switch: SimulatedSwitch, _args: str) -> str:
     return f"FreeSWITCH Version {VERSION} (git cc93a68 2026-08-21 14:10:14Z 64bit)\n"
 
 
+def fsctl(switch: SimulatedSwitch, args: str) -> str:
+    """Take no new calls, or take them again: all that is here of it."""
+    match args.split():
+        case ["pause", "inbound"]:
+            switch.paused = True
+        case ["resume", "inbound"]:
+            switch.paused = False
+        case ["pause_check", "inbound"]:
+            return "true" if switch.paused else "false"
+        case _:
+            return "-USAGE: [pause|resume|pause_check] inbound\n"
+    return "+OK\n"
+
+
 def status(switch: SimulatedSwitch, _args: str) -> str:
     """Uptime and session counts."""
     micros = int((switch.clock.now() - switch.started_at) * 1_000_000)

@@ -22,6 +22,7 @@ from mirliton.ecallmgr.esl import (
     Limits,
     LoginTimedOut,
     NotConnected,
+    NotOurs,
     OversizedFrame,
     ReaderTooSlow,
     ReplyOutOfTurn,
@@ -622,3 +623,44 @@ async def test_a_full_table_of_commands_needs_no_ping(switch, connection, owner)
     with pytest.raises(CommandLost, match="silent"):
         await commander.api("x")
     assert isinstance(await owner.reason(), SwitchSilent)
+
+
+# --- leave to send
+
+
+async def test_nothing_is_sent_without_leave_and_the_switch_sees_a_reset(switch, connection, owner):
+    may_send = True
+    ended = asyncio.get_running_loop().create_future()
+
+    async def script(peer):
+        await peer.login()
+        assert await peer.command() == "api status"
+        peer.writer.write(b"Content-Type: api/response\nContent-Length: 2\n\nUP")
+        try:
+            ended.set_result(await peer.reader.read())
+        except ConnectionResetError as error:
+            ended.set_result(error)
+
+    commander = connection(await switch(script), may_send=lambda: may_send, unacknowledged=3.0)
+    await commander.connect()
+    assert await commander.api("status") == "UP"
+    may_send = False
+    with pytest.raises(CommandLost):
+        await commander.execute(LEG, "answer")
+    assert isinstance(await owner.reason(), NotOurs)
+    assert isinstance(await ended, ConnectionResetError)
+
+
+async def test_a_connection_without_leave_does_not_even_log_in(switch, connection):
+    said = asyncio.get_running_loop().create_future()
+
+    async def script(peer):
+        peer.writer.write(b"Content-Type: auth/request\n\n")
+        try:
+            said.set_result(await peer.reader.read())
+        except ConnectionResetError:
+            said.set_result(b"")
+
+    with pytest.raises((NotOurs, LoginTimedOut)):
+        await connection(await switch(script), may_send=lambda: False).connect()
+    assert await said == b""
