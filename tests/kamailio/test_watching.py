@@ -9,10 +9,10 @@ import pytest
 
 import phone_book
 import sipp
+from mirliton.actors import manual_presence
 from mirliton.actors.kapi.call import ChannelAnswered, ChannelCreated, ChannelDestroyed
-from mirliton.actors.presence import MailboxChanged
+from mirliton.actors.presence import OMNIPRESENCE, LampChanged, MailboxChanged, PresenceReset
 from mirliton.actors.switching import LegEvent
-from mirliton.whapps.omnipresence.listener import OMNIPRESENCE
 from phone_book import ACCOUNT, REALM
 from proxied import Place
 from sipp import PATIENCE
@@ -119,3 +119,25 @@ async def test_messages_are_counted_for_who_asks_and_when_they_change(place: Pla
     place.node.send(OMNIPRESENCE, MailboxChanged(ACCOUNT, "box-ann"))
     await place.status()
     assert lamp.notices() == told
+
+
+async def test_a_slots_lamp_is_lit_until_its_call_is_gone(place: Place, watchers: list[Watcher]) -> None:
+    lamp = await Watcher.start(place, "*3101", DIALOG)
+    watchers.append(lamp)
+    parked = LampChanged(ACCOUNT, ("*3101",), "parking-slot-101", "early", "leg-9")
+    place.node.cast(OMNIPRESENCE, parked)
+    await lamp.sees("early")
+    place.node.send(OMNIPRESENCE, leg(ChannelDestroyed, "leg-9"))
+    await lamp.sees("terminated")
+
+
+async def test_a_lamp_that_is_set_by_hand_is_seen_by_who_looks_later(place: Place, watchers: list[Watcher]) -> None:
+    now = place.node.clock.time()
+    await manual_presence.keep(place.store, ACCOUNT, f"night@{REALM}", "confirmed", now=now)
+    place.node.cast(OMNIPRESENCE, PresenceReset(ACCOUNT))
+    lamp = await Watcher.start(place, "night", DIALOG)
+    watchers.append(lamp)
+    await lamp.sees("confirmed")
+    await manual_presence.forget(place.store, ACCOUNT)
+    place.node.cast(OMNIPRESENCE, PresenceReset(ACCOUNT))
+    await lamp.sees("terminated")

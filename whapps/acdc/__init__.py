@@ -1,7 +1,6 @@
 """acdc: queues of callers and their agents. Kazoo: the acdc application.
 
 app.py       the supervision tree
-keeper.py    starts queues and agents
 listener.py  tells agents what their phones do
 metrics.py   for Prometheus
 

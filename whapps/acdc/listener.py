@@ -1,15 +1,21 @@
 """Tells agents what their phones do. It hears of every leg from the channel table and keeps nothing.
 
-When it or the table was restarted something may have been missed, and every agent asks the table itself.
+When it or a table was restarted something may have been missed, and every agent asks the tables itself.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from mirliton.actors.kapi.call import ChannelAnswered, ChannelBridged, ChannelCreated, ChannelDestroyed
-from mirliton.actors.queueing import AgentLeg, RecheckLegs, agent_name
-from mirliton.actors.switching import CHANNELS, LegEvent, LegParked, WatchLegs
+from mirliton.actors.kapi.call import (
+    ChannelAnswered,
+    ChannelBridged,
+    ChannelCreated,
+    ChannelDestroyed,
+    event_name,
+)
+from mirliton.actors.queueing import AGENTS, AgentLeg, RecheckLegs, agent_name, cast_if_there
+from mirliton.actors.switching import CHANNELS, LegEvent, LegsMissed, WatchLegs
 from mirliton.runtime import Continue, Down, GenServer, Name, NoReply, Ref, TimerFired
 
 LISTENER: Final = Name("service", "acdc_listener")
@@ -30,16 +36,19 @@ class Listener(GenServer):
 
     def handle_continue(self, argument: Any) -> None:
         self.table = self.monitor(CHANNELS)
-        self.cast(CHANNELS, WatchLegs(LISTENER))
-        for name in self.node.registry.names("agent"):
-            self.cast(name, RecheckLegs())
+        self.cast(CHANNELS, WatchLegs(LISTENER, only=tuple(map(event_name, _TOLD))))
+        self._recheck()
+
+    def _recheck(self) -> None:
+        for agent in self.node.groups.members(AGENTS):
+            self.cast(agent, RecheckLegs())
 
     def handle_info(self, message: Any) -> None:
         match message:
-            case LegEvent(event=event) if isinstance(event, _TOLD):
+            case LegEvent(event=event):
                 self._tell(event)
-            case LegEvent() | LegParked():
-                return
+            case LegsMissed():
+                self._recheck()
             case Down(ref=ref) if ref == self.table:
                 self.start_timer(WATCH_AGAIN, "watch")
             case TimerFired(message="watch"):
@@ -52,7 +61,4 @@ class Listener(GenServer):
         owner, account = known.get("Owner-ID"), known.get("Account-ID")
         if not owner or not account:
             return
-        name = agent_name(str(account), str(owner))
-        registry = self.node.registry
-        if registry.find(name) is not None or registry.reserved(name):
-            self.cast(name, AgentLeg(event))
+        cast_if_there(self, agent_name(str(account), str(owner)), AgentLeg(event))

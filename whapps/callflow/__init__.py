@@ -2,6 +2,7 @@
 
 app.py         the supervision tree
 listener.py    answers routing questions, starts executors
+overload.py    when new calls are refused
 routing.py     which callflow: exact number, then pattern, then no_match
 executor.py    one process per call, which goes through the flow action by action
 script.py      what an action can do with its call
@@ -20,6 +21,7 @@ caller_id.py   who a call says it is
 temporal.py    rules of days and hours
 groups.py      groups, number_lists.py lists of numbers, own_documents.py the caller's own user or device
 picking_up.py  taking over calls; listening_in.py, parking_slots.py, recordings.py, feature_flags.py: as they say
+lamps.py       lamps of slots, and those that are set by hand
 media.py       what documents call a medium, as a switch can play it
 fields.py      documents that anybody may have written
 patterns.py    patterns of tenants, in bounded time

@@ -39,7 +39,7 @@ class CallerId:
 def caller_id(call: Script) -> CallerId:
     """The call's own, or what its flow has made of it; without prefixes and rules."""
     name, number = call.kept(CALLER_ID, (None, None))
-    return CallerId(name or call.leg.caller_id_name, number or call.leg.caller_id_number)
+    return CallerId(name or _said(call.leg.caller_id_name), number or _said(call.leg.caller_id_number))
 
 
 async def shown(call: Script, kind: CallerIdKind = "internal") -> CallerId:
@@ -48,11 +48,16 @@ async def shown(call: Script, kind: CallerIdKind = "internal") -> CallerId:
     if not (name and number) and not speaks_for_itself(call):
         ruled_name, ruled_number = (await caller_attributes(call)).caller_id(kind)
         name, number = name or ruled_name, number or ruled_number
-    name, number = name or call.leg.caller_id_name, number or call.leg.caller_id_number
+    name, number = name or _said(call.leg.caller_id_name), number or _said(call.leg.caller_id_number)
     before_name, before_number = call.kept(PREFIX, ("", ""))
     return CallerId(
         before_name + (name or "") if before_name else name, before_number + (number or "") if before_number else number
     )
+
+
+def _said(text: str | None) -> str | None:
+    """What a phone says of itself, which may be of any length."""
+    return text[:LONGEST] if text is not None else None
 
 
 def speaks_for_itself(call: Script) -> bool:

@@ -92,13 +92,14 @@ async def _by_carriers(call: Script, data: Data, found: OffnetRoutes) -> Outcome
     paid = {} if found.emergency else await authorized(call, found.number)
     if paid is None:
         return await _failed(call, "OUTGOING_CALL_BARRED", None)
-    outcome = await _in_turn(call, data, found, paid)
+    outcome, talked = await _in_turn(call, data, found, paid)
     if paid:
-        released(call)
+        released(call, talked=talked)
     return outcome
 
 
-async def _in_turn(call: Script, data: Data, found: OffnetRoutes, paid: Mapping[str, str]) -> Outcome:
+async def _in_turn(call: Script, data: Data, found: OffnetRoutes, paid: Mapping[str, str]) -> tuple[Outcome, bool]:
+    """How it ended, and whether a carrier took the call."""
     while True:
         now, tried = call.state["now"], call.state["tried"]
         route = next((route for route in found.routes if route.route_id == now), None)
@@ -111,16 +112,16 @@ async def _in_turn(call: Script, data: Data, found: OffnetRoutes, paid: Mapping[
             )
             result = await call.execute(_bridge(call, data, endpoint))
             if (outcome := await connected(call, result)) is not None:
-                return outcome
+                return outcome, True
             cause, code = failure(result), sip_code(result)
             call.log.info("carrier_failed", route=now, cause=cause, code=code)
             _blame(call, route, cause)
             if cause in found.hangup_on or (code is not None and f"sip:{code}" in found.hangup_on):
-                return await _failed(call, cause, code)
+                return await _failed(call, cause, code), False
         tried = [*tried, now]
         following = next((route.route_id for route in found.routes if route.route_id not in tried), None)
         if following is None or len(tried) >= MOST_GATEWAYS:
-            return await _failed(call, cause, code)
+            return await _failed(call, cause, code), False
         call.mark({"now": following, "tried": tried})
 
 

@@ -9,8 +9,6 @@ import hmac
 from typing import Any, Final
 
 from mirliton.actors.conferencing import (
-    CONFERENCES,
-    EnsureConference,
     JoinConference,
     LeaveConference,
     ModeratorIsHere,
@@ -23,7 +21,7 @@ from mirliton.actors.kapi.dialplan import Answer, Conference, Hold
 from mirliton.actors.store import Document, DocumentNotFound, InvalidName
 from mirliton.actors.store.documents import is_deleted
 from mirliton.actors.switching import CallEnded, executor_name
-from mirliton.runtime import CallError, Down, Name, Ref
+from mirliton.runtime import CallError, Down, Ref
 from mirliton.whapps.callflow.errors import CallGone, InvalidFlow
 from mirliton.whapps.callflow.fields import flag, mapping, text
 from mirliton.whapps.callflow.media import media_name, prompt
@@ -199,15 +197,13 @@ async def _wait(call: Script, state: dict[str, Any], room: str) -> str | None:
 
 
 async def _ask(call: Script, conference_id: str, request: JoinConference) -> Any:
-    """Ask the conference, which is started if need be; None when it does not answer."""
-    process = call.process
+    """Ask the conference; None when it does not answer."""
+    process, name = call.process, conference_name(room_of(call.account_id, conference_id))
     for attempt in range(ATTEMPTS):
         if attempt:
             await process.sleep(PAUSE * attempt)
         try:
-            name = await process.call(CONFERENCES, EnsureConference(call.account_id, conference_id))
-            if isinstance(name, Name):
-                return await process.call(name, request, timeout=10.0)
+            return await process.call(name, request, timeout=10.0)
         except CallError as error:
             call.log.info("conference_asked_again", conference_id=conference_id, error=str(error))
     return None

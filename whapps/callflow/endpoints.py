@@ -14,7 +14,7 @@ from mirliton.actors.kapi.dialplan import Endpoint
 from mirliton.actors.kapi.endpoint import as_failover
 from mirliton.actors.store import Document, DocumentNotFound
 from mirliton.actors.store.documents import is_deleted
-from mirliton.actors.switching import CHANNELS
+from mirliton.actors.switching import CHANNELS, as_far_as_known
 from mirliton.runtime import CallError
 from mirliton.whapps.callflow.attributes import Attributes, attributes_of, user_attributes
 from mirliton.whapps.callflow.errors import InvalidFlow, NobodyToRing
@@ -141,7 +141,7 @@ async def _talks(call: Script, device_id: str) -> bool:
     """Whether the device has a call; where nobody can be asked now, it has none."""
     request = QueryUserChannelsReq(authorizing_ids=(device_id,))
     try:
-        answer = await call.process.call(CHANNELS, request)
+        answer = as_far_as_known(await call.process.call(CHANNELS, request))
     except CallError as error:
         call.log.warning("channels_not_known", error=str(error))
         return False

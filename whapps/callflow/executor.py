@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mirliton.actors.account import AccountUnavailable, Admitted, admit
+from mirliton.actors.admission import AccountUnavailable, Admitted, admit
 from mirliton.actors.kapi.dialplan import Hangup
 from mirliton.actors.store import Document, DocumentNotFound, InvalidName, StoreError
 from mirliton.actors.store.client import StoreClient
@@ -31,6 +31,7 @@ from mirliton.whapps.callflow.built_in import BUILT_IN, TRUNK_IN, TRUNK_OUT, joi
 from mirliton.whapps.callflow.checkpoint import Checkpoint, decode
 from mirliton.whapps.callflow.errors import CallflowError, CallGone, InvalidCheckpoint, InvalidFlow, NotAdmitted
 from mirliton.whapps.callflow.missed_calls import RECIPIENTS, TALKED, tell_of_missed
+from mirliton.whapps.callflow.paying import came_by_carrier, let_in
 from mirliton.whapps.callflow.script import Done, Jump, Next, Outcome, Script, is_gone
 from mirliton.whapps.trunkstore import inbound, outbound
 
@@ -74,7 +75,7 @@ class Executor(CoroutineProcess):
         try:
             checkpoint = self._begin(info)
             if not info.checkpoint:
-                await self._be_admitted(info)
+                await self._be_admitted(info, checkpoint)
             else:
                 await self._look_at(info, checkpoint)
             await self._go(info, checkpoint)
@@ -117,18 +118,20 @@ class Executor(CoroutineProcess):
         preflow = info.custom_channel_vars.get("Preflow-ID")
         return Checkpoint(with_preflow(str(preflow), str(flow_id)) if preflow else str(flow_id))
 
-    async def _be_admitted(self, info: CallInfo) -> None:
+    async def _be_admitted(self, info: CallInfo, checkpoint: Checkpoint) -> None:
         """Ask whether the account's limits let the call go on. Raises NotAdmitted."""
         account_id = str(info.custom_channel_vars["Account-ID"])
         if info.custom_channel_vars.get(LOOPED_ACCOUNT) == account_id:
             return  # the far end of a leg by which a call of the account's goes on: it is counted already
         try:
-            answer = await admit(self, account_id, self.call_id)
+            answer = await admit(self, account_id, self.call_id, info.switch)
         except AccountUnavailable as error:
             self.log.error("admission_failed", account_id=account_id, error=str(error))
             raise NotAdmitted(account_id, "NORMAL_TEMPORARY_FAILURE") from error
         if not isinstance(answer, Admitted):
             self.log.info("call_limit_reached", account_id=account_id, calls=answer.calls, limit=answer.limit)
+            raise NotAdmitted(account_id, "USER_BUSY")
+        if came_by_carrier(info) and not await let_in(Script(self, info, checkpoint)):
             raise NotAdmitted(account_id, "USER_BUSY")
 
     async def _go(self, info: CallInfo, checkpoint: Checkpoint) -> None:

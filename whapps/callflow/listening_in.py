@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mirliton.actors.kapi.dialplan import Answer, Eavesdrop
-from mirliton.whapps.callflow.picking_up import NO_PERMISSION, devices_of, legs_of, may, talking
+from mirliton.whapps.callflow.picking_up import APPROVED, NO_PERMISSION, devices_of, legs_of, may, talking
 from mirliton.whapps.callflow.script import Data, Next, Outcome, Script
 from mirliton.whapps.callflow.talking import tell
 
@@ -12,7 +12,7 @@ async def listen(call: Script, data: Data, target: Data) -> Outcome:
     """Listen to the oldest call of the target's devices, until it is over. Where nobody is named who may, nobody
     may."""
     if call.state is None:
-        named = any(data.get(f"approved_{kind}_id") for kind in ("device", "user", "group"))
+        named = any(data.get(name) for name in APPROVED)
         if not named or not await may(call, data):
             call.log.info("eavesdrop_not_permitted")
             await tell(call, NO_PERMISSION)

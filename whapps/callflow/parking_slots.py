@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from mirliton.actors.presence import LAMP_STATES
 from mirliton.actors.store import Conflict, Document, NotFound, update
 from mirliton.actors.store.documents import stamp
+from mirliton.whapps.callflow import lamps
 from mirliton.whapps.callflow.caller_id import caller_id
 from mirliton.whapps.callflow.fields import mapping, text
-from mirliton.whapps.callflow.script import Script, is_gone
+from mirliton.whapps.callflow.script import Data, Script, is_gone
 
 FIRST: Final = 101
 """Where slots begin when nobody names one."""
@@ -45,17 +47,21 @@ async def own_slot(call: Script) -> str | None:
     return str(rows[0].id).removeprefix(_id("")) if rows else None
 
 
-async def take(call: Script, slot: str, ringback: str | None) -> bool:
-    """Put this call into a slot; False when another is in it."""
+async def take(call: Script, slot: str, ringback: str | None, data: Data) -> bool:
+    """Put this call into a slot, and light its lamps as the action's `data` says; False when another is in it."""
     if await occupant(call, slot) not in (None, call.id):
         return False
     shown = caller_id(call)
+    watched = lamps.of_slot(call, data, slot)
     known = {
         "Call-ID": call.id,
         "Slot-Call-ID": call.id,
         "CID-Name": shown.name,
         "CID-Number": shown.number,
         "Ringback-ID": ringback,
+        "Presence-ID": next(iter(watched), None),
+        "Presence-IDs": list(watched),
+        "Presence-Type": lamps.slot_state(data, slot),
     }
     doc = stamp(
         {"_id": _id(slot), "slot": {name: value for name, value in known.items() if value}},
@@ -78,13 +84,13 @@ async def take(call: Script, slot: str, ringback: str | None) -> bool:
     return text(mapping(left, "slot"), "Call-ID") == call.id or await put(str(left["_rev"]))
 
 
-async def take_any(call: Script, last: int | None, ringback: str | None) -> str | None:
+async def take_any(call: Script, last: int | None, ringback: str | None, data: Data) -> str | None:
     """Put this call into the first free slot, up to `last`: which one; None when all are taken."""
     own = await own_slot(call)
     if own is not None:
         return own
     for number in range(FIRST, min(last, FIRST + MOST) + 1 if last is not None else FIRST + MOST):
-        if await take(call, str(number), ringback):
+        if await take(call, str(number), ringback, data):
             return str(number)
     return None
 
@@ -96,9 +102,28 @@ async def free(call: Script, slot: str, occupant_id: str) -> None:
         return {**doc, "_deleted": True} if text(mapping(doc, "slot"), "Call-ID") == occupant_id else None
 
     try:
-        await update(call.store, call.account_db, _id(slot), gone)
+        doc = await update(call.store, call.account_db, _id(slot), gone)
     except NotFound:
         return  # somebody was here before
+    if text(mapping(doc, "slot"), "Call-ID") == occupant_id:
+        lamps.tell(call, _watched(doc), _id(slot), "terminated", occupant_id)
+
+
+async def shine(call: Script, slot: str) -> None:
+    """Have the lamps of a slot show this call, if it is in there."""
+    try:
+        doc = await call.document(_id(slot))
+    except NotFound:
+        return
+    kept = mapping(doc, "slot")
+    state = kept.get("Presence-Type")
+    if text(kept, "Call-ID") == call.id and state in LAMP_STATES:
+        lamps.tell(call, _watched(doc), _id(slot), state, call.id)
+
+
+def _watched(doc: Document) -> tuple[str, ...]:
+    listed = mapping(doc, "slot").get("Presence-IDs")
+    return tuple(each for each in listed if isinstance(each, str)) if isinstance(listed, list) else ()
 
 
 def _id(slot: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from mirliton.actors.kapi.channels import QueryUserChannelsReq, QueryUserChannelsResp
 from mirliton.actors.kapi.dialplan import CallPickup
 from mirliton.actors.store import DocumentNotFound, InvalidName
-from mirliton.actors.switching import CHANNELS
+from mirliton.actors.switching import CHANNELS, as_far_as_known
 from mirliton.runtime import CallError
 from mirliton.whapps.callflow.fields import mapping, text
 from mirliton.whapps.callflow.groups import members_of
@@ -21,6 +21,7 @@ from mirliton.whapps.callflow.script import Data, Done, Next, Outcome, Script
 from mirliton.whapps.callflow.talking import tell
 
 NO_PERMISSION: Final = "cf-not_available"
+APPROVED: Final = ("approved_device_id", "approved_user_id", "approved_group_id")
 Channel = dict[str, Any]
 """A leg as the channel table shows it."""
 
@@ -28,7 +29,7 @@ Channel = dict[str, Any]
 async def may(call: Script, data: Data) -> bool:
     """Whether the caller is the `approved_device_id` or `approved_user_id`, or in the `approved_group_id`; anybody is
     where none is given."""
-    device, user, group = (text(data, f"approved_{kind}_id") for kind in ("device", "user", "group"))
+    device, user, group = (text(data, name) for name in APPROVED)
     if device is None and user is None and group is None:
         return True
     own = {call.vars.get("Authorizing-ID"), call.vars.get("Owner-ID")} - {None, ""}
@@ -84,7 +85,7 @@ async def legs_of(call: Script, devices: list[str]) -> list[Channel]:
         return []
     request = QueryUserChannelsReq(authorizing_ids=tuple(devices))
     try:
-        answer = await call.process.call(CHANNELS, request)
+        answer = as_far_as_known(await call.process.call(CHANNELS, request))
     except CallError as error:
         call.log.warning("channels_not_known", error=str(error))
         return []

@@ -1,10 +1,10 @@
-"""Queues and agents, as the actions of a callflow speak with them: whoever is asked is started if need be."""
+"""Queues and agents, as the actions of a callflow speak with them."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from mirliton.actors.queueing import ACDC, EnsureAgent, EnsureQueue
+from mirliton.actors.queueing import agent_name, queue_name
 from mirliton.actors.store import Document, DocumentNotFound, InvalidName
 from mirliton.actors.store.documents import is_deleted
 from mirliton.runtime import CallError, Name
@@ -42,23 +42,21 @@ async def user_of(call: Script) -> str | None:
 
 async def ask_queue(call: Script, queue_id: str, request: Any, attempts: int = ATTEMPTS) -> Any:
     """Ask a queue; None when it does not answer."""
-    return await _ask(call, EnsureQueue(call.account_id, queue_id), request, attempts)
+    return await _ask(call, queue_name(call.account_id, queue_id), request, attempts)
 
 
 async def ask_agent(call: Script, agent_id: str, request: Any) -> Any:
     """Ask an agent; None when it does not answer."""
-    return await _ask(call, EnsureAgent(call.account_id, agent_id), request, ATTEMPTS)
+    return await _ask(call, agent_name(call.account_id, agent_id), request, ATTEMPTS)
 
 
-async def _ask(call: Script, ensure: EnsureAgent | EnsureQueue, request: Any, attempts: int) -> Any:
+async def _ask(call: Script, name: Name, request: Any, attempts: int) -> Any:
     process = call.process
     for attempt in range(attempts):
         if attempt:
             await process.sleep(PAUSE * attempt)
         try:
-            name = await process.call(ACDC, ensure, timeout=TIMEOUT)
-            if isinstance(name, Name):
-                return await process.call(name, request, timeout=TIMEOUT)
+            return await process.call(name, request, timeout=TIMEOUT)
         except CallError as error:
-            call.log.info("asked_again", who=str(ensure), error=str(error))
+            call.log.info("asked_again", who=str(name), error=str(error))
     return None

@@ -60,15 +60,15 @@ async def planned(call: Script, data: Data) -> Recording:
     return planned if url is None else {**planned, "url": url}
 
 
-async def begin(call: Script, recording: Recording, origin: str) -> None:
-    """Make the document. A recording that is sent elsewhere has none."""
+async def begin(call: Script, recording: Recording, origin: str, title: str | None = None) -> None:
+    """Make the document, which is called `title` or else as the file. A recording that is sent elsewhere has none."""
     if "url" in recording:
         return
     leg, shown, months = call.leg, caller_id(call), _months(call)
     name = name_of(recording["file"])
     known = {
         "_id": recording["doc"],
-        "name": name,
+        "name": title or name,
         "description": f"recording {name}",
         "media_type": name.rpartition(".")[2],
         "media_source": "recorded",

@@ -1,8 +1,9 @@
 """Which callflow a call takes: whose call it is, then exact number, then pattern, then `no_match`. Kazoo: cf_route_req.
 
-A call belongs to an account because it comes from one of the account's phones (the realm of its From, the phone by its
-SIP username), or because it goes to a number that is assigned to the account. A caller of the account's own who may not
-call the number takes a callflow of ours instead (`built_in.py`); an account's `preflow` comes before the others.
+A call belongs to an account because it comes from one of the account's phones (the one that a proxy has let in, by its
+header X-AUTH-Token; else by the realm of its From and its SIP username), or because it goes to a number that is
+assigned to the account. A caller of the account's own who may not call the number takes a callflow of ours instead
+(`built_in.py`); an account's `preflow` comes before the others.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from mirliton.whapps.numbers.rules import NumberRules, number_rules
 
 ACCOUNTS: Final = "accounts"
 NO_MATCH: Final = "no_match"
+LET_IN: Final = "x-auth-token"
+"""The header by which a proxy says whom it has let in, in small letters."""
+_LET_IN: Final = re.compile(r"([A-Za-z0-9_-]{1,128})@([0-9a-f]{32})")
 _NUMBER: Final = re.compile(r"[0-9A-Za-z*#+._-]{1,128}")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2}(-[A-Za-z]{2})?")
 _DIGITS: Final = re.compile(r"\+?[0-9]+")
@@ -69,12 +73,12 @@ async def decide(store: Store, request: RouteReq, rules: NumberRules | None = No
     caller = await _caller(store, request, number, rules)
     if caller is None:
         return Refusal(404, "unknown account")
-    account = await _document(store, account_db(caller.account_id), caller.account_id)
+    account, owner = await _account_and_owner(store, caller)
     if account is None or is_deleted(account) or account.get("enabled") is False:
         return Refusal(403, "account disabled")
     trunk = _trunk(caller)
     if trunk is not None:
-        return Decision(trunk, _channel_vars(request, caller, account, trunk, ""))
+        return Decision(trunk, _channel_vars(request, caller, account, owner, trunk, ""))
     found = await found_flow(store, caller.account_id, number, no_match=caller.device is not None)
     if found is None and caller.device is None:
         # A carrier need not send numbers as we write them.
@@ -82,7 +86,7 @@ async def decide(store: Store, request: RouteReq, rules: NumberRules | None = No
     if found is None:
         return Refusal(404, "no callflow")
     flow_id, captured = found
-    channel_vars = _channel_vars(request, caller, account, flow_id, captured)
+    channel_vars = _channel_vars(request, caller, account, owner, flow_id, captured)
     if caller.device is not None:
         why = await restriction(store, account, caller.device, number, rules, flow_id)
         if why is not None:
@@ -123,6 +127,11 @@ async def _caller(store: Store, request: RouteReq, number: str, rules: NumberRul
         if isinstance(authorizing, str) and authorizing:
             return Caller(known, realm, await _authorizing(store, known, authorizing))
         return Caller(known, realm, await _device(store, known, user))
+    token = _token(request)
+    if token is not None:
+        let_in = await _authorizing(store, token[1], token[0])
+        if let_in is not None:
+            return Caller(token[1], realm, let_in)
     if realm:
         found = await _view(store, ACCOUNTS, "accounts/listing_by_realm", realm)
         if found:
@@ -140,6 +149,16 @@ async def _device(store: Store, account_id: str, user: str) -> Document | None:
     for row in await _view(store, account_db(account_id), "devices/sip_credentials", user.lower(), include_docs=True):
         if row.doc is not None and not is_deleted(row.doc) and row.doc.get("enabled") is not False:
             return row.doc
+    return None
+
+
+def _token(request: RouteReq) -> tuple[str, str] | None:
+    """Device and account, as a proxy says (`device@account`) who has shown a password or is known by its address. It
+    takes such a header out of what phones say; a switch without a directory must take calls from proxies alone."""
+    for name, value in request.custom_sip_headers.items():
+        if name.lower() == LET_IN and isinstance(value, str):
+            found = _LET_IN.fullmatch(value.strip())
+            return (found[1], found[2]) if found is not None else None
     return None
 
 
@@ -179,20 +198,25 @@ async def _by_pattern(store: Store, account_id: str, number: str) -> tuple[Docum
     return await _document(store, account_db(account_id), best[1]), best[2]
 
 
-def _channel_vars(request: RouteReq, caller: Caller, account: Document, flow_id: str, captured: str) -> dict[str, Any]:
+def _channel_vars(
+    request: RouteReq, caller: Caller, account: Document, owner: Document, flow_id: str, captured: str
+) -> dict[str, Any]:
     device = caller.device or {}
     kind = str(device.get("pvt_type") or "device")
     sip = mapping(device, "sip")
     inception = request.custom_channel_vars.get("Inception")
+    # Who is known by a token may say any realm.
+    realm = (text(account, "realm") or caller.realm).lower() if device else caller.realm
     known = {
         **request.custom_channel_vars,
         "Account-ID": caller.account_id,
-        "Account-Realm": caller.realm,
+        "Account-Realm": realm,
         "Authorizing-ID": device.get("_id"),
         "Authorizing-Type": kind if device else None,
         "Owner-ID": device.get("_id") if kind == "user" else owner_of(device),
         "Username": sip.get("username") or (_user(request) if kind == "sys_info" else None),
-        "Realm": caller.realm if device else None,
+        "Realm": realm if device else None,
+        "Presence-ID": _presence_id(device, owner, realm),
         "Inception": inception if device else inception or request.request,
         "CallFlow-ID": flow_id,
         "Capture-Group": captured,
@@ -200,6 +224,14 @@ def _channel_vars(request: RouteReq, caller: Caller, account: Document, flow_id:
         "Call-Interaction-ID": request.custom_channel_vars.get("Call-Interaction-ID") or _interaction(request.call_id),
     }
     return {name: value for name, value in known.items() if value}
+
+
+def _presence_id(device: Mapping[str, Any], owner: Document, realm: str) -> str | None:
+    """What lamps watch the caller's phone by, where its documents say."""
+    found = text(device, "presence_id") or text(owner, "presence_id")
+    if found is None or "@" in found:
+        return found
+    return f"{found}@{realm}" if realm else None
 
 
 def _language(*documents: Mapping[str, Any]) -> str | None:
@@ -230,6 +262,20 @@ async def _view(store: Store, db: str, view: str, *key: str, include_docs: bool 
         return (await store.view(db, view, include_docs=include_docs)).rows
     except DatabaseNotFound:
         return []
+
+
+async def _account_and_owner(store: Store, caller: Caller) -> tuple[Document | None, Document]:
+    """The account, and who owns the caller's phone; an empty document where nobody does."""
+    device = caller.device or {}
+    owner_id = owner_of(device) if device.get("pvt_type") == "device" else None
+    try:
+        found = await store.get_many(
+            account_db(caller.account_id), [caller.account_id, *([owner_id] if owner_id else [])]
+        )
+    except (DatabaseNotFound, InvalidName):
+        return None, {}
+    account, owner = found[0], found[1] if len(found) > 1 else None
+    return account, {} if owner is None or is_deleted(owner) else owner
 
 
 async def _document(store: Store, db: str, doc_id: str) -> Document | None:

@@ -10,8 +10,10 @@ it by its id, so it is charged once.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from contextlib import suppress
 from typing import Any, Final
 
+from mirliton.actors.admission import account_name
 from mirliton.actors.charging import LedgerUnavailable, charge
 from mirliton.actors.kapi import KapiError
 from mirliton.actors.kapi.cdr import CdrReport
@@ -21,7 +23,7 @@ from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.names import modb
 from mirliton.actors.switching import CdrNotStored, CdrRefused, CdrStored
 from mirliton.runtime import Completed, From, GenServer, NoReply, Reply
-from mirliton.whapps.cdr.charges import debit
+from mirliton.whapps.cdr.charges import allotted, booked_leg, debit
 from mirliton.whapps.cdr.document import ANONYMOUS, account_of, began, document, provisional
 
 AT_ONCE: Final = 128
@@ -92,9 +94,16 @@ class Listener(GenServer):
             db = ANONYMOUS if account_id is None else modb(account_id, month.year, month.month)
             if account_id is not None and (entry := debit(report, now)) is not None:
                 await charge(self, account_id, entry)
+            if (
+                account_id is not None
+                and (used := await allotted(StoreClient(self), account_id, report, now)) is not None
+            ):
+                await self._once(db, used)
             await self._put(db, doc, report)
             if account_id is not None and not provisional(report):
                 await self._take_back(str(doc["_id"]))
+                if (booked := booked_leg(report)) is not None:
+                    self.cast(account_name(account_id), booked)
         except (RefusedByStore, KapiError) as error:
             self.log.error("cdr_refused", call_id=report.call_id, error=str(error))
             return CdrRefused(str(error))
@@ -119,6 +128,11 @@ class Listener(GenServer):
             if there.get("pvt_provisional"):
                 await store.put(db, {**doc, "_rev": there["_rev"]})
                 self.replaced += 1
+
+    async def _once(self, db: str, doc: Document) -> None:
+        """Store a document whose id says what for, unless it is there."""
+        with suppress(Conflict):
+            await self._create(StoreClient(self), db, doc)
 
     async def _take_back(self, doc_id: str) -> None:
         """An end that was inferred before anybody knew whose leg it was has been stored as nobody's."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Final
 
-from mirliton.actors.kapi.call import ChannelDestroyed
+from mirliton.actors.kapi.call import ChannelDestroyed, event_name
+from mirliton.actors.kapi.conf import DocUpdate
 from mirliton.actors.kapi.hangups import QueryReq, QueryResp
 from mirliton.actors.kapi.notifications import SystemAlert
 from mirliton.actors.mailing import notify
 from mirliton.actors.store import StoreError
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.documents import gregorian
-from mirliton.actors.switching import CHANNELS, LegEvent, WatchLegs
+from mirliton.actors.store.news import listen
+from mirliton.actors.switching import CHANNELS, LegEvent, LegsMissed, WatchLegs
+from mirliton.actors.system_config import SYSTEM_CONFIG
 from mirliton.runtime import Completed, Continue, Down, From, GenServer, Name, NoReply, Reply, TimerFired, message
 from mirliton.whapps.hangups.meter import Meter
-from mirliton.whapps.hangups.settings import Watched, read
+from mirliton.whapps.hangups.settings import CATEGORY, Watched, read
 
 HANGUPS: Final = Name("service", "hangups")
 LOOK_EVERY: Final = 10.0
@@ -50,6 +53,7 @@ class Hangups(GenServer):
         self.meters: OrderedDict[Key, Meter] = OrderedDict()
         self.watched = Watched()
         self.alerts = 0
+        listen(self, SYSTEM_CONFIG)
         return NoReply(then=Continue())
 
     def state(self) -> Any:
@@ -58,6 +62,7 @@ class Hangups(GenServer):
     def handle_continue(self, argument: Any) -> None:
         self._watch()
         self._read()
+        self.start_timer(READ_EVERY, "read")
         self.start_timer(LOOK_EVERY, "look")
 
     def handle_call(self, request: Any, sender: From) -> Any:
@@ -76,8 +81,11 @@ class Hangups(GenServer):
         match message:
             case LegEvent(event=ChannelDestroyed() as event):
                 self._count(event)
-            case LegEvent():
+            case LegsMissed():
                 pass
+            case DocUpdate(id=id):
+                if id in (CATEGORY, SYSTEM_CONFIG):
+                    self._read()
             case Down():
                 self.start_timer(WATCH_AGAIN, "watch")  # the channel table restarts, and has forgotten who watches
             case TimerFired(message="watch"):
@@ -86,13 +94,13 @@ class Hangups(GenServer):
                 self._look()
                 self.start_timer(LOOK_EVERY, "look")
             case TimerFired(message="read"):
+                self.start_timer(READ_EVERY, "read")
                 self._read()
             case Completed(tag="settings", value=value, error=error):
                 if error is None:
                     self.watched = value
                 else:
                     self.log.warning("hangup_settings_unread", error=str(error))
-                self.start_timer(READ_EVERY, "read")
             case Completed(tag=("alert", cause), error=error):
                 if error is not None:
                     self.log.warning("alert_not_given", cause=cause, error=str(error))
@@ -101,7 +109,7 @@ class Hangups(GenServer):
 
     def _watch(self) -> None:
         self.monitor(CHANNELS)
-        self.cast(CHANNELS, WatchLegs(self.pid))
+        self.cast(CHANNELS, WatchLegs(self.pid, only=(event_name(ChannelDestroyed),)))
 
     def _read(self) -> None:
         self.background(read(StoreClient(self)), "settings")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from mirliton.actors.presence import OMNIPRESENCE
 from mirliton.runtime import Address, Name
 from mirliton.supervisors import Tree, worker
-from mirliton.whapps.omnipresence.listener import OMNIPRESENCE, Listener
+from mirliton.whapps.omnipresence.listener import Listener
 
 
 def tree(edge: Address) -> Tree:

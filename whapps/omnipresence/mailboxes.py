@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mirliton.actors.kapi.presence import MwiUpdate
-from mirliton.actors.store import Month, NotFound
+from mirliton.actors.store import Document, Month, NotFound
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.names import account_db, modb
-from mirliton.whapps.omnipresence.wording import plain
+from mirliton.whapps.omnipresence.wording import address, plain
 from mirliton.whapps.registrar.lookup import account_of
 
 MONTHS = 4
@@ -25,6 +25,8 @@ class Waiting:
     realm: str
     new: int
     saved: int
+    extended: str | None = None
+    """The presence id of the phone or its owner, where they have one."""
 
     def update(self) -> MwiUpdate:
         """What a proxy is told."""
@@ -36,6 +38,7 @@ class Waiting:
             to=own,
             call_id=f"mwi-{user}@{realm}",
             expires=EXPIRES,
+            extended_presence_id=self.extended,
             from_=own,
             from_realm=realm,
             from_user=user,
@@ -61,7 +64,8 @@ async def of_phone(store: StoreClient, user: str, realm: str, now: float) -> Wai
         return None
     boxes = (await store.view(database, "attributes/owned", key=[owner_id, "vmbox"])).rows
     new, saved = await _counts(store, account_id, [str(row.id) for row in boxes], now)
-    return Waiting(user, realm, new, saved) if boxes else None
+    owner = (await store.get_many(database, [owner_id]))[0]
+    return Waiting(user, realm, new, saved, _extended(rows[0].doc, owner, realm)) if boxes else None
 
 
 async def of_box(store: StoreClient, account_id: str, box_id: str, now: float) -> list[Waiting]:
@@ -71,6 +75,7 @@ async def of_box(store: StoreClient, account_id: str, box_id: str, now: float) -
     realm, owner_id = (account or {}).get("realm"), (box or {}).get("owner_id")
     if not isinstance(realm, str) or not isinstance(owner_id, str) or not owner_id:
         return []
+    owner = (await store.get_many(database, [owner_id]))[0]
     boxes = (await store.view(database, "attributes/owned", key=[owner_id, "vmbox"])).rows
     new, saved = await _counts(store, account_id, [str(row.id) for row in boxes], now)
     phones = (await store.view(database, "attributes/owned", key=[owner_id, "device"], include_docs=True)).rows
@@ -79,8 +84,19 @@ async def of_box(store: StoreClient, account_id: str, box_id: str, now: float) -
         sip = (row.doc or {}).get("sip")
         username = sip.get("username") if isinstance(sip, dict) else None
         if isinstance(username, str) and username:
-            found.append(Waiting(username.lower(), realm.lower(), new, saved))
+            extended = _extended(row.doc, owner, realm.lower())
+            found.append(Waiting(username.lower(), realm.lower(), new, saved, extended))
     return found
+
+
+def _extended(device: Document | None, owner: Document | None, realm: str) -> str | None:
+    """The presence id that a device says, or its owner; with its realm."""
+    for doc in (device, owner):
+        said = (doc or {}).get("presence_id")
+        if isinstance(said, str) and said:
+            found = address(said if "@" in said else f"{said}@{realm}")
+            return f"{found[0].lower()}@{found[1]}" if found is not None else None
+    return None
 
 
 async def _counts(store: StoreClient, account_id: str, boxes: list[str], now: float) -> tuple[int, int]:

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from mirliton.actors.presence import OMNIPRESENCE
 from mirliton.runtime import Node
 from mirliton.runtime.families import counter, gauge
 from mirliton.runtime.metrics import serving
-from mirliton.whapps.omnipresence.listener import OMNIPRESENCE, Listener
+from mirliton.whapps.omnipresence.listener import Listener
 
 
 class OmnipresenceCollector(Collector):
@@ -25,3 +26,6 @@ class OmnipresenceCollector(Collector):
         told = {package: float(count) for package, count in listener.told.items()} if listener else {}
         yield counter("mirliton_presence_updates", "What proxies were told", told, ("package",))
         yield gauge("mirliton_presence_dialogs", "Legs of watched phones", listener and len(listener.dialogs))
+        yield gauge("mirliton_presence_lamps", "Lamps that no call lights", listener and len(listener.lamps))
+        dropped = listener and listener.accounts.dropped
+        yield counter("mirliton_presence_dropped", "News of lamps that found too much waiting", dropped)

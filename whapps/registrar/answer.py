@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from mirliton.actors.kapi.authn import AuthnReq, AuthnResp
 from mirliton.actors.store import Document
 from mirliton.actors.store.documents import is_deleted
+from mirliton.actors.store.sealing import is_sealed
 
 Method = Literal["password", "ip", "a1-hash"]
 A1_HASH: Final = re.compile(r"[0-9a-fA-F]{32}")
@@ -51,6 +52,8 @@ def answer(request: AuthnReq, found: Found) -> AuthnResp | Nobody:
         password = secrets.token_hex(16)
     elif not isinstance(password, str) or not password:
         return Nobody("it has no password")
+    elif is_sealed(password):
+        return Nobody("no key opens its password")
     elif method == "a1-hash" and not A1_HASH.fullmatch(password):
         return Nobody("its A1 hash is none")
     return AuthnResp(

@@ -7,8 +7,8 @@ from mirliton.supervisors import Tree, worker
 from mirliton.whapps.registrar.listener import AUTHN, Listener
 
 
-def tree(edge: Address) -> Tree:
-    """The tree; questions come from this edge, and go back there."""
+def tree(edge: Address | None) -> Tree:
+    """The tree; proxies ask by this edge (None: there are none), switches of ours by themselves."""
     return Tree(
         "one_for_one",
         [worker(Listener, edge, name=AUTHN, keep_mail=True)],

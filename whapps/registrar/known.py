@@ -47,6 +47,15 @@ class Remembered(Generic[K, V]):
         """Look it up again."""
         self._items.pop(key, None)
 
+    def clear(self) -> None:
+        """Look up everything again."""
+        self._items.clear()
+
+    def forget_value(self, value: V) -> None:
+        """Look up again whatever this is remembered of."""
+        for key in [key for key, (_, known) in self._items.items() if known == value]:
+            del self._items[key]
+
     def forget_realm(self, realm: str) -> None:
         """Look up again whatever has this realm as key, or as the first part of its key."""
         for key in [key for key in self._items if key == realm or (isinstance(key, tuple) and key[0] == realm)]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Final
 
+from mirliton.actors.kapi.conf import DocUpdate
 from mirliton.actors.kapi.offnet_resource import OffnetReq
 from mirliton.actors.store import DatabaseNotFound, DocumentNotFound, InvalidName, StoreError
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.names import account_db
+from mirliton.actors.store.news import listen
 from mirliton.actors.system_config import config_of
 from mirliton.runtime import Completed, From, GenServer, NoReply, Reply
 from mirliton.whapps.callflow.fields import flag, text
@@ -53,6 +55,9 @@ class Listener(GenServer):
         self.failing: OrderedDict[str, float] = OrderedDict()
         """Gateways that fail just now, and until when they count as such."""
         self.known: OrderedDict[str, tuple[float, list[Resource]]] = OrderedDict()
+        self.flushed = 0
+        """How often something of it was forgotten: what was being read then may be old."""
+        listen(self, GLOBAL, "account")
 
     def state(self) -> Any:
         return {"asked": self.asked, "on_net": self.on_net, "failing": sorted(filter(self.fails, self.failing))}
@@ -82,6 +87,9 @@ class Listener(GenServer):
 
     def handle_info(self, message: Any) -> None:
         match message:
+            case DocUpdate(database=db):
+                self.flushed += 1
+                self.known.pop(db, None)
             case Completed(tag=From() as sender, value=value, error=error):
                 self.answering -= 1
                 self.reply(sender, value if error is None else OffnetUnavailable(str(error)))
@@ -172,6 +180,7 @@ class Listener(GenServer):
         read, known = self.known.get(db, (-KNOWN_FOR, []))
         if now - read < KNOWN_FOR:
             return known
+        flushed = self.flushed
         try:
             rows = await StoreClient(self).view(
                 db, "resources/listing_active_by_weight", include_docs=True, limit=MOST_RESOURCES
@@ -180,6 +189,8 @@ class Listener(GenServer):
             return []
         docs = [row.doc for row in rows.rows if row.doc is not None]
         found = resources_of(docs, is_global=account_id is None)
+        if self.flushed != flushed:
+            return found
         self.known[db] = now, found
         self.known.move_to_end(db)
         if len(self.known) > MOST_KNOWN:

@@ -93,10 +93,10 @@ async def test_an_agent_of_two_queues_takes_one_call_at_a_time(centre: Any) -> N
     await centre.put("callflow", {"_id": "callflow-sales", "numbers": ["5003"], "flow": flow})
     await centre.told(BOB, LoginQueue(*MEMBER, queue_id="queue-sales"))
     first, second = await centre.caller(), await centre.caller(CAROL, "5003")
-    agent = await (first if await _which(first, second) else second).wait_bridged(10.0)
+    talks, waits = (first, second) if await _which(first, second) else (second, first)
+    agent = await talks.wait_bridged(10.0)
     assert centre.rung(BOB) == 1
     agent.hang_up()
-    waits = second if first.ended or not first.partner else first
     (await waits.wait_bridged(10.0)).hang_up()
     for call in (first, second):
         await call.wait_ended(10.0)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from call_centre import QUEUE
+from mirliton.actors.entity_server import ENTITY_SERVER
 from mirliton.actors.kapi.acdc_agent import Login, LoginQueue, Pause
-from mirliton.actors.queueing import ACDC, AGENTS_SUPERVISOR, QUEUES_SUPERVISOR
 from mirliton.actors.switching import CHANNELS
 from mirliton.runtime import Name
+from mirliton.supervisors.entities.starting import ENTITIES_SUPERVISOR
 from mirliton.whapps.acdc.listener import LISTENER
 from scene import eventually
 from tenants import BOB, CAROL, DAVE, DEMO
@@ -28,10 +29,9 @@ BLOWS: dict[str, tuple[str, ...]] = {
     "agent and executor": ("agent bob", "executor 0"),
     "executor and call": ("executor 0", "call 0"),
     "all": ("queue", "agent bob", "executor 0", "call 0", "executor 1", "call 1"),
-    "keeper": ("keeper",),
     "listener": ("listener",),
-    "agents' supervisor": ("agents",),
-    "queues' supervisor": ("queues",),
+    "entities": ("entities",),
+    "entity server": ("entity server",),
     "acdc": ("acdc",),
     "acdc and executors": ("acdc", "executor 0", "executor 1"),
     "channel table": ("channels",),
@@ -45,10 +45,9 @@ _FEW_OFTEN = [blow if blow in _OFTEN else pytest.param(blow, marks=pytest.mark.c
 
 def _strike(centre: Any, blow: str, *callers: Any) -> None:
     others = {
-        "keeper": ACDC,
         "listener": LISTENER,
-        "agents": AGENTS_SUPERVISOR,
-        "queues": QUEUES_SUPERVISOR,
+        "entities": ENTITIES_SUPERVISOR,
+        "entity server": ENTITY_SERVER,
         "acdc": Name("supervisor", "acdc"),
         "channels": CHANNELS,
     }
@@ -125,7 +124,7 @@ async def test_a_call_that_ends_while_the_agent_is_dead_is_wrapped_up_too(centre
     caller = await centre.caller()
     agent = await caller.wait_bridged(10.0)
     await centre.becomes(BOB, "answered")
-    await centre.is_stored(BOB)
+    await centre.is_saved(BOB)
     agent.hang_up()
     _strike(centre, blow, caller)
     assert await caller.wait_ended(10.0) == "NORMAL_CLEARING"
@@ -155,7 +154,7 @@ async def test_many_kills_lose_nobody(centre: Any, seed: int) -> None:
         callers.append(await centre.caller())
     open_calls = list(callers)
     for _ in range(400):
-        blow = chance.choice(["queue", "agent", "executor", "call", "executor and call", "listener", "keeper"])
+        blow = chance.choice(["queue", "agent", "executor", "call", "executor and call", "listener"])
         if chance.random() < 0.2:
             _strike(centre, blow, *(open_calls + callers)[:2])
         await centre.a_moment(0.02)
@@ -168,7 +167,7 @@ async def test_many_kills_lose_nobody(centre: Any, seed: int) -> None:
         assert await call.wait_ended(10.0) == "NORMAL_CLEARING"
     await centre.becomes(BOB, "ready")
     await centre.is_so(lambda queue: not queue.waiting and not queue.offered)
-    assert (await centre.world.store.get("acdc", f"{DEMO.account_id}-{CAROL.user_id}"))["status"] in ("ready", "paused")
+    assert (await centre.saved(CAROL))["status"] in ("ready", "paused")
 
 
 async def _waits_since(centre: Any, since: dict[str, float]) -> bool:

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from mirliton.actors.account import ACCOUNTS, AdmitCall, Admitted, LegBarred, account_name
+from mirliton.actors.admission import AdmitCall, Admitted, LegBarred, account_name
 from mirliton.actors.call import Call
 from mirliton.actors.kapi.call import ChannelCreated
 from mirliton.actors.kapi.channels import ChannelStatusResp, QueryUserChannelsReq, QueryUserChannelsResp
@@ -237,7 +237,6 @@ def world(tmp_path: Path) -> Any:
             await node.drive(node.start(TickingStore, str(tmp_path / f"{made}.db"), ticks, name=STORE))
             await node.drive(here.store.create_database(here.db))
             await node.start(ScriptedSwitch, here, name=switch_name(SWITCH))
-            await Probe.start(node, name=ACCOUNTS, answer=lambda request: account_name(ACCOUNT))
             here.account_told = await Probe.start(node, name=account_name(ACCOUNT), answer=here.account)
             await Probe.start(node, name=CHANNELS, answer=here.channels)
             await node.start(Stepswitch, name=STEPSWITCH)

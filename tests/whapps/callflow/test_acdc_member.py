@@ -8,7 +8,7 @@ import pytest
 
 from killed_calls import Scenario, changes_nothing, several_change_nothing
 from mirliton.actors.kapi.dialplan import Bridge, RecordCall, Set
-from mirliton.actors.queueing import ACDC, Joined, JoinQueue, LeaveQueue, NotJoined, Offered, TurnedOut, queue_name
+from mirliton.actors.queueing import Joined, JoinQueue, LeaveQueue, NotJoined, Offered, TurnedOut, queue_name
 from mirliton.actors.switching import executor_name
 from mirliton.runtime.testing import Probe
 from scripted_switch import ACCOUNT, CALL
@@ -39,7 +39,6 @@ async def _queue(here: Any, *, offers: int = 0, answer: Any = None, **wishes: An
         entered = request.entered if request.entered is not None else here.node.clock.time()
         return Joined(entered, 2)
 
-    await Probe.start(here.node, name=ACDC, answer=lambda request: queue_name(ACCOUNT, QUEUE))
     return await Probe.start(here.node, name=queue_name(ACCOUNT, QUEUE), answer=answered)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mirliton.actors.account import ACCOUNTS, CallLimitReached, account_name
+from mirliton.actors.admission import CallLimitReached, account_name
 from mirliton.actors.kapi.dialplan import Play
 from mirliton.actors.store.server import STORE
 from mirliton.actors.switching import CommandResult, call_name
@@ -181,7 +181,7 @@ class TestTakingOver:
         async with world() as here:
             await here.flow_of(_play(1))
             here.channel.checkpoint = Checkpoint(here.flow).encode()
-            here.node.exit(here.node.whereis(ACCOUNTS), "kill")
+            here.node.exit(here.node.whereis(account_name(here.account_id)), "kill")
             assert (await here.call()).said() == ["tone_stream://1"]
 
     @pytest.mark.parametrize("checkpoint", ["junk", "☎", "A" * 100_000])
@@ -221,7 +221,7 @@ class TestWhoIsAway:
     async def test_without_an_account_the_call_is_ended(self, world: Any) -> None:
         async with world() as here:
             await here.flow_of(_play(1))
-            here.node.exit(here.node.whereis(ACCOUNTS), "kill")
+            here.node.exit(here.node.whereis(account_name(here.account_id)), "kill")
             log = await here.call()
             assert (log.said(), log.hangups[0]) == ([], "NORMAL_TEMPORARY_FAILURE")
 

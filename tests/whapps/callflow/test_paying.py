@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from mirliton.actors.account import AuthorizeLeg, LegAuthorized, LegBarred, LegReleased
-from mirliton.actors.kapi.dialplan import Bridge
+from mirliton.actors.admission import AuthorizeLeg, LegAuthorized, LegBarred, LegReleased
+from mirliton.actors.kapi.dialplan import Bridge, Set
 from mirliton.actors.money import Rate
+from mirliton.actors.switching import LOOPED_ACCOUNT
 
 ANSWERED = {"originate_disposition": "SUCCESS"}
 CONGESTED = {"originate_disposition": "NORMAL_CIRCUIT_CONGESTION"}
@@ -54,8 +55,8 @@ async def test_a_leg_by_a_trunk_is_noted_as_such_and_given_back(world: Any, call
         assert (noted["Account-Billing"], noted["Account-Trunk-Usage"]) == ("flat_rate", "1/0/0/0/0/1")
         assert "Rate" not in noted
         asked = here.asked[0]
-        assert asked == AuthorizeLeg(asked.call_id, "outbound", NUMBER, Rate(200.0, 6, 30))
-        assert LegReleased(asked.call_id, "outbound") in here.account_told.messages
+        assert asked == AuthorizeLeg(asked.call_id, "outbound", NUMBER, Rate(200.0, 6, 30), asked.switch, "did_us")
+        assert LegReleased(asked.call_id, "outbound", asked.switch) in here.account_told.messages
 
 
 async def test_a_leg_by_the_minute_has_its_rate(world: Any, caller: Any) -> None:
@@ -95,3 +96,54 @@ async def test_a_kill_at_any_moment_asks_the_same_again(world: Any, caller: Any,
         noted = await _noted(here)
         assert len(noted) == 1 and noted[0]["Account-Billing"] == "flat_rate"
         assert len({repr(one) for one in here.asked if isinstance(one, AuthorizeLeg)}) == 1
+
+
+async def _from_outside(here: Any, **more: Any) -> None:
+    """A call that a carrier brought to a number of the account's."""
+    await _world(here)
+    here.rename(caller_id_number="14155550199")
+    here.ccvs = {"Account-ID": here.account_id, "Inception": "4155550100@carrier.example", **more}
+    await here.flow_of({"module": "response", "data": {"code": 486}}, _rev=(await here.get(here.flow))["_rev"])
+
+
+async def test_a_call_from_outside_is_asked_about_and_noted_on_its_leg(world: Any, caller: Any) -> None:
+    async with world(caller()) as here:
+        here.carrier_legs = LegAuthorized("allotment", allotment="inbound_did_us")
+        await _from_outside(here)
+        log = await here.call()
+        [asked] = here.asked
+        assert (asked.direction, asked.number, asked.classification) == ("inbound", "+14155550199", "did_us")
+        [noted] = [command for _, command in log.commands if isinstance(command, Set)]
+        assert noted.custom_channel_vars["Account-Billing"] == "allotment"
+        assert noted.custom_channel_vars["Account-Allotment"] == "inbound_did_us"
+        assert [command.response_code for _, command in log.commands if hasattr(command, "response_code")] == [486]
+
+
+async def test_a_call_from_outside_that_no_trunk_takes_is_busy(world: Any, caller: Any) -> None:
+    async with world(caller()) as here:
+        here.carrier_legs = LegBarred("no trunk and no credit")
+        await _from_outside(here)
+        log = await here.call()
+        assert log.hangups == ["USER_BUSY"]
+
+
+@pytest.mark.parametrize("known", [{"Authorizing-ID": "phone"}, {LOOPED_ACCOUNT: "another"}, {"Inception": ""}])
+async def test_calls_of_phones_and_between_accounts_use_no_trunk_to_come_in(
+    world: Any, caller: Any, known: dict[str, str]
+) -> None:
+    async with world(caller()) as here:
+        await _from_outside(here, **known)
+        await here.call()
+        assert here.asked == []
+
+
+@pytest.mark.parametrize("tick", range(0, 20, 3))
+async def test_a_kill_at_any_moment_of_a_call_from_outside_asks_the_same_again(
+    world: Any, caller: Any, tick: int
+) -> None:
+    async with world(caller(), kill_at={tick: "executor"}) as here:
+        here.carrier_legs = LegAuthorized("flat_rate")
+        await _from_outside(here)
+        log = await here.call()
+        assert len({repr(one) for one in here.asked}) == 1
+        assert [command.response_code for _, command in log.commands if hasattr(command, "response_code")] == [486]

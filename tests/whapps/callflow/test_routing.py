@@ -213,3 +213,46 @@ async def test_a_forwarded_call_is_from_whom_it_was_forwarded_by(store: Any) -> 
         found = decision.custom_channel_vars
         assert (found["Authorizing-ID"], found["Authorizing-Type"], found["Owner-ID"]) == (doc_id, kind, owner)
         assert found["Inception"] == "+1415@carrier"
+
+
+async def test_whom_a_proxy_has_let_in_is_known_by_its_token(store: Any) -> None:
+    token = {"X-AUTH-Token": f"d1@{ACCOUNT}"}
+    decision = await decide(store, _request("2000", "anonymous@192.0.2.7", custom_sip_headers=token))
+    assert isinstance(decision, Decision)
+    ccvs = decision.custom_channel_vars
+    assert (ccvs["Account-ID"], ccvs["Authorizing-ID"], ccvs["Owner-ID"]) == (ACCOUNT, "d1", "u1")
+    assert (ccvs["Account-Realm"], ccvs["Realm"]) == (REALM, REALM)
+    assert "Inception" not in ccvs
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "d1",
+        f"d2@{ACCOUNT}",
+        f"nobody@{ACCOUNT}",
+        f"exact@{ACCOUNT}",
+        f"d1@{'f' * 32}",
+        f"../d1@{ACCOUNT}",
+        "d1@x",
+        7,
+    ],
+    ids=str,
+)
+async def test_a_token_of_nobody_makes_nobody_of_a_caller(store: Any, token: Any) -> None:
+    asked = _request("2000", "x@192.0.2.7", custom_sip_headers={"X-AUTH-Token": token})
+    assert isinstance(await decide(store, asked), Refusal)
+
+
+async def test_a_callers_presence_id_is_its_phones_or_its_owners(store: Any) -> None:
+    await store.put_as(DB, "user", {"_id": "u1", "presence_id": "1001"})
+    decision = await decide(store, _request("2000"))
+    assert isinstance(decision, Decision)
+    assert decision.custom_channel_vars["Presence-ID"] == f"1001@{REALM}"
+    await store.put_as(
+        DB, "device", {"_id": "d3", "owner_id": "u1", "presence_id": "desk@x.test", "sip": {"username": "c"}}
+    )
+    decision = await decide(store, _request("2000", f"c@{REALM}"))
+    assert isinstance(decision, Decision)
+    assert decision.custom_channel_vars["Presence-ID"] == "desk@x.test"

@@ -214,7 +214,7 @@ class TestTheInbox:
             assert await _folders(here) == {NEWEST: "deleted"}
 
     async def test_a_wrong_key_is_told_and_the_menu_repeated(self, world: Any, caller: Any) -> None:
-        async with world(caller({"vm-main_menu": ["1", "#"], "vm-message_menu": ["9", "1"]})) as here:
+        async with world(caller({"vm-main_menu": ["1", "#"], "vm-message_menu": ["5", "1"]})) as here:
             await _owned(here)
             await here.message(BOX, NEWEST, folder="new", age=60.0)
             log = await here.call()

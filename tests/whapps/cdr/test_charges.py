@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mirliton.actors import account
+from entity_home import an_entity_home
+from mirliton.actors.admission import account_name
 from mirliton.actors.charging import balance
 from mirliton.actors.kapi.cdr import CdrReport
 from mirliton.actors.ledger import ledger_name
@@ -18,7 +19,7 @@ from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.names import account_db
 from mirliton.actors.store.server import STORE, StoreServer
 from mirliton.actors.switching import CDR, CHANNELS, CdrStored
-from mirliton.ecallmgr.channels import Channels
+from mirliton.ecallmgr.all_channels import AllChannels
 from mirliton.runtime import CallError, Node
 from mirliton.supervisors import Supervisor, Tree, supervisor, worker
 from mirliton.whapps.cdr import app
@@ -74,8 +75,8 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
     async with Node("test@localhost") as made:
         parts = [
             worker(StoreServer, str(tmp_path / "s.db"), id="store", name=STORE, keep_mail=True, shutdown=10.0),
-            worker(Channels, (), name=CHANNELS),
-            supervisor(account.tree()),
+            worker(AllChannels, (), name=CHANNELS),
+            an_entity_home(),
             supervisor(app.tree()),
         ]
         await made.start(Supervisor, Tree("one_for_one", parts, intensity=1000, period=1.0))
@@ -92,7 +93,7 @@ async def test_a_leg_that_is_reported_by_each_of_two_ways_under_kills_is_charged
     async def kill() -> None:
         while True:
             await asyncio.sleep(0.02)
-            names = (CDR, STORE, ledger_name(ACCOUNT), account.account_name(ACCOUNT))
+            names = (CDR, STORE, ledger_name(ACCOUNT), account_name(ACCOUNT))
             if (pid := node.whereis(chance.choice(names))) is not None:
                 node.exit(pid, "kill")
 

@@ -10,9 +10,10 @@ from mirliton.actors.store.documents import is_deleted
 from mirliton.whapps.callflow.endpoints import required_id
 from mirliton.whapps.callflow.errors import InvalidFlow
 from mirliton.whapps.callflow.fields import flag, mapping, number, text
-from mirliton.whapps.callflow.media import prompt
+from mirliton.whapps.callflow.media import media_name, prompt
 from mirliton.whapps.callflow.script import Data, Jump, Next, Outcome, Script
-from mirliton.whapps.callflow.talking import ANY_KEY, Piece, Prompt, Spell, announce, ask_digits, ask_key, tell
+from mirliton.whapps.callflow.talking import ANY_KEY, Medium, Piece, Prompt, Spell, announce, ask_digits, ask_key, tell
+from mirliton.whapps.callflow.voicemail.greetings import recorded_name
 
 ROUNDS: Final = 3
 MOST_DIGITS: Final = 16
@@ -84,7 +85,7 @@ async def _offered(call: Script, doc: Document, state: dict[str, Any]) -> tuple[
         await tell(call, "dir-no_more_results")
         return None, {"round": state["round"] + 1}
     user = await call.document(ids[at])
-    said: list[Piece] = [Prompt("dir-result_number"), Spell(str(at + 1), "number"), Spell(_name(user), "name_spelled")]
+    said: list[Piece] = [Prompt("dir-result_number"), Spell(str(at + 1), "number"), await _said(call, user)]
     key = await announce(call, said, ANY_KEY) or await ask_key(call, prompt(call, "dir-result_menu"))
     if key == SELECT:
         return _chosen(doc, user), {}
@@ -118,6 +119,16 @@ def _matches(doc: Document, user: Document, digits: str) -> bool:
 def _as_keys(name: str) -> str:
     """The keys that spell a name."""
     return "".join(_KEYS.get(letter, letter if letter.isdigit() else "") for letter in name.lower())
+
+
+async def _said(call: Script, user: Document) -> Piece:
+    """The name as its owner has said it to the mailbox, else spelled."""
+    medium = recorded_name(user)
+    try:
+        return Medium(await media_name(call, medium)) if medium is not None else Spell(_name(user), "name_spelled")
+    except InvalidFlow as error:
+        call.log.info("recorded_name_missing", error=str(error))
+        return Spell(_name(user), "name_spelled")
 
 
 def _name(user: Document) -> str:

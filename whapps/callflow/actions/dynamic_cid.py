@@ -9,6 +9,7 @@ from mirliton.actors.store.documents import is_deleted
 from mirliton.whapps.callflow import patterns
 from mirliton.whapps.callflow.caller_id import set_caller_id
 from mirliton.whapps.callflow.calling import denied, flow_for
+from mirliton.whapps.callflow.calling import dialled as dialled_now
 from mirliton.whapps.callflow.endpoints import required_id
 from mirliton.whapps.callflow.errors import InvalidFlow
 from mirliton.whapps.callflow.fields import flag, mapping, milliseconds, number, text
@@ -28,9 +29,10 @@ async def run(call: Script, data: Data) -> Outcome:
 
     The rest of what was captured is the number that the call goes on with: only in the callflow for numbers that are
     nobody's, unless `permit_custom_callflow`; and only if the caller may call it (`enforce_call_restriction`, true).
-    Without such a number: child `_`.
+    `idx_name` names the group of the callflow's pattern that captured them, where it is not the first. Without such a
+    number: child `_`.
     """
-    dialled = call.capture_group
+    dialled = await _captured(call, data)
     match data.get("action"):
         case "static":
             own = mapping(data, "caller_id")
@@ -47,6 +49,20 @@ async def run(call: Script, data: Data) -> Outcome:
     if not dialled:
         return Next()
     return await _placed(call, data, dialled)
+
+
+async def _captured(call: Script, data: Data) -> str:
+    """What a group of the callflow's pattern captured: that of the name, else the first."""
+    name = text(data, "idx_name")
+    if name is None:
+        return call.capture_group
+    number = dialled_now(call)
+    listed = (await call.document(str(call.vars["CallFlow-ID"]))).get("patterns")
+    for pattern in listed if isinstance(listed, list) else ():
+        found = patterns.match(pattern, number) if isinstance(pattern, str) else None
+        if found is not None and found.groupdict().get(name) is not None:
+            return str(found[name])
+    return call.capture_group
 
 
 async def _entered(call: Script, data: Data) -> str | None:

@@ -1,7 +1,4 @@
-"""park: leave a call in a slot, and take it out of there at another phone. Kazoo: cf_park.
-
-Left out until there is presence: lamps (`default_presence_type`, `custom_presence_id`, `presence_id`).
-"""
+"""park: leave a call in a slot, and take it out of there at another phone. Kazoo: cf_park."""
 
 from __future__ import annotations
 
@@ -27,7 +24,9 @@ LONGEST: Final = 86_400.0
 async def run(call: Script, data: Data) -> Outcome:
     """`action` (park, direct_park, retrieve; auto: retrieve, else park), `slot` (else the captured one; else, to park,
     the first that is free, up to `max_slot_number`), `default_ringback_timeout` (120,000 ms),
-    `default_callback_timeout` (30,000 ms), `slots` (by slot: `ringback_timeout`, `callback_timeout`).
+    `default_callback_timeout` (30,000 ms), `slots` (by slot: `ringback_timeout`, `callback_timeout`, `presence_type`,
+    `presence_id`). Lamps show a call in the slot as `default_presence_type` says (early): those of the slot behind the
+    number dialled and behind *3 and *4, or with `custom_presence_id` that of `presence_id` alone.
 
     Children: the slot when the phone that parked the call was rung in vain (without it the call stays parked),
     `MAX_SLOT_EXCEEDED`, `_`. The state is {"take": the call to take out, "slot"}, or {"slot", "ring_at"}: the slot that
@@ -56,14 +55,14 @@ async def _begin(call: Script, data: Data) -> Outcome | None:
     parker = await _parker(call)
     if not slot:
         last = data.get("max_slot_number")
-        found = await slots.take_any(call, last if type(last) is int else None, parker)
+        found = await slots.take_any(call, last if type(last) is int else None, parker, data)
         if found is None:
             return Next("MAX_SLOT_EXCEEDED")
         slot = found
-    elif not await slots.take(call, slot, parker):
+    elif not await slots.take(call, slot, parker, data):
         await tell(call, "park-already_in_use")
         return Next()
-    call.mark({"slot": slot, "ring_at": _now(call) + _seconds(data, slot, "ringback_timeout", RINGBACK)})
+    call.mark({"slot": slot, "ring_at": _now(call) + _ringback(data, slot)})
     return None
 
 
@@ -88,12 +87,13 @@ async def _wait(call: Script, data: Data, slot: str) -> Outcome:
     try:
         while True:
             await call.execute(Answer(call.id))
+            await slots.shine(call, slot)
             await call.execute(Hold(call.id))
             outcome = await _rest(call, slot) or await _ring_back(call, data, slot)
             if outcome is not None:
                 await slots.free(call, slot, call.id)
                 return outcome
-            ring_at = _now(call) + _seconds(data, slot, "ringback_timeout", RINGBACK)
+            ring_at = _now(call) + _ringback(data, slot)
             call.mark({"slot": slot, "ring_at": ring_at})
     except CallGone:
         await slots.free(call, slot, call.id)
@@ -113,7 +113,7 @@ async def _ring_back(call: Script, data: Data, slot: str) -> Outcome | None:
     """Ring the phone that parked the call; None when the call stays in its slot."""
     parker = await _parker(call)
     device = await call.document(parker) if parker is not None else None
-    timeout = _seconds(data, slot, "callback_timeout", CALLBACK)
+    timeout = _callback(data, slot)
     endpoint = await device_endpoint(call, device, timeout=timeout, may_be_self=True) if device is not None else None
     if endpoint is not None:
         # The cause is no child here: whoever parked the call may be busy.
@@ -137,9 +137,18 @@ async def _parker(call: Script) -> str | None:
     return next((str(row.doc["_id"]) for row in rows.rows if row.doc is not None and not is_deleted(row.doc)), None)
 
 
-def _seconds(data: Data, slot: str, name: str, default: float) -> float:
+def _ringback(data: Data, slot: str) -> float:
+    """Seconds in the slot before the phone that parked the call is rung."""
     own = mapping(mapping(data, "slots"), slot)
-    return milliseconds(own, name, milliseconds(data, f"default_{name}", default, LONGEST), LONGEST)
+    default = milliseconds(data, "default_ringback_timeout", RINGBACK, LONGEST)
+    return milliseconds(own, "ringback_timeout", default, LONGEST)
+
+
+def _callback(data: Data, slot: str) -> float:
+    """Seconds that it rings."""
+    own = mapping(mapping(data, "slots"), slot)
+    default = milliseconds(data, "default_callback_timeout", CALLBACK, LONGEST)
+    return milliseconds(own, "callback_timeout", default, LONGEST)
 
 
 def _now(call: Script) -> float:

@@ -15,8 +15,9 @@ from mirliton.whapps.callflow.script import Data, Next, Outcome, Script
 async def run(call: Script, data: Data) -> Outcome:
     """`action` (start, stop), `format` (mp3 where the switch writes it; wav), `time_limit` (3600 s), `record_min_sec`
     (a shorter one is not kept), `record_sample_rate`, `record_on_answer`, `record_on_bridge` (it begins with that),
-    `should_follow_transfer` (true), `label`, `url` and `method` (put: where it is sent to, else it is kept as a
-    document). Child: `_`. `stop` ends all of the call's.
+    `should_follow_transfer` (true), `label`, `media_name` (what the document is called), `url` and `method` (put: where
+    it is sent to, else it is kept as a document). Child: `_`. `stop` ends all of the call's; `origin` is not read: the
+    document says by what it was begun.
 
     The state is the recording.
     """
@@ -30,7 +31,7 @@ async def run(call: Script, data: Data) -> Outcome:
         call.mark(await recordings.planned(call, data))
     recording = call.state
     label = text(data, "label")
-    await recordings.begin(call, recording, f"callflow : {label}" if label else "callflow : record_call")
+    await recordings.begin(call, recording, f"callflow : {label}" if label else "callflow : record_call", _title(data))
     # Kept before it begins, so that whoever comes after its beginning knows of it.
     others = [other for other in kept if other != recording]
     call.keep(**{recordings.KEPT: [*others, recording]})
@@ -42,6 +43,11 @@ async def run(call: Script, data: Data) -> Outcome:
     if result.status == "gone":
         raise CallGone(call.id, result.response)
     return Next()
+
+
+def _title(data: Data) -> str | None:
+    title = text(data, "media_name")
+    return title[:128] if title is not None else None
 
 
 def _started(call: Script, data: Data, recording: recordings.Recording) -> RecordCall:

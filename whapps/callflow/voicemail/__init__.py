@@ -10,8 +10,9 @@
     operator.py    whom the operator's key reaches
     login.py       which mailbox, and the PIN
     inbox.py       the main menu, hearing messages, passing one on
-    settings.py    the greeting and the PIN
+    settings.py    the menu of settings, and the PIN
+    greetings.py   greetings, usual and temporary, and the owner's name
 
-Left out, compared with Kazoo: message-waiting lamps, transcription, the setup wizard, recorded names,
-temporary greetings, rewinding and forwarding within a message, a spoken introduction to a message that is passed on.
+Left out, compared with Kazoo: transcription, the setup wizard, rewinding and forwarding within a message, a spoken
+introduction to a message that is passed on.
 """

@@ -35,6 +35,9 @@ class Box:
     configurable: bool
     oldest_first: bool
     greeting: str | None
+    temporary_greeting: str | None
+    name_greeting: str | None
+    """The owner's name, of a mailbox whose owner's document has none."""
     operator: str | None
     timezone: str
     extension: str
@@ -58,6 +61,8 @@ class Box:
             configurable=not flag(doc, "not_configurable", False),
             oldest_first=flag(doc, "oldest_message_first", False),
             greeting=text(mapping(doc, "media"), "unavailable"),
+            temporary_greeting=text(mapping(doc, "media"), "temporary_unavailable"),
+            name_greeting=text(mapping(doc, "media"), "name"),
             operator=str(operator) if isinstance(operator, int | str) and not isinstance(operator, bool) else None,
             timezone=text(doc, "timezone") or "UTC",
             extension=text(doc, "media_extension") or "mp3",

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mirliton.actors.kapi.dialplan import Answer
-from mirliton.whapps.callflow.errors import InvalidFlow
-from mirliton.whapps.callflow.media import media_name
-from mirliton.whapps.callflow.script import Jump, Next, Outcome, Script
+from mirliton.whapps.callflow.script import Jump, Next, Outcome
 from mirliton.whapps.callflow.talking import ANY_KEY, Medium, Piece, Prompt, Spell, announce, tell
-from mirliton.whapps.callflow.voicemail.box import Box, find_box, is_owner
+from mirliton.whapps.callflow.voicemail.box import find_box, is_owner
+from mirliton.whapps.callflow.voicemail.greetings import greeting as greeting_of
 from mirliton.whapps.callflow.voicemail.messages import NEW, SAVED
 from mirliton.whapps.callflow.voicemail.operator import OPERATOR_KEY, operator_flow
 from mirliton.whapps.callflow.voicemail.recording import first_take
@@ -37,7 +36,7 @@ async def begin(visit: Visit, state: State) -> State | Outcome:
     if box.check_if_owner and is_owner(call, box):
         return {"at": "enter", "box": box_id, "tries": 0}
     await visit.messages.recover(box)
-    greeting = [] if box.skip_greeting else await _greeting(call, box)
+    greeting = [] if box.skip_greeting else await greeting_of(call, box)
     if len(await visit.messages.listed(box_id, NEW, SAVED)) >= MAX_MESSAGES:
         return {"at": "greet", "box": box_id, "full": True, "pieces": _noted([*greeting, Prompt("vm-mailbox_full")])}
     if not box.skip_instructions and not box.announcement_only:
@@ -62,17 +61,6 @@ async def greet(visit: Visit, state: State) -> State | Outcome:
     if box.announcement_only or state.get("full"):
         return Next()
     return await first_take(visit, box)
-
-
-async def _greeting(call: Script, box: Box) -> list[Piece]:
-    if box.greeting is not None:
-        try:
-            return [Medium(await media_name(call, box.greeting))]
-        except InvalidFlow as error:
-            call.log.warning("mailbox_greeting_missing", mailbox=box.id, error=str(error))
-    if not box.number:
-        return [Prompt("vm-person_not_available")]
-    return [Prompt("vm-person"), Spell(box.number, "name_spelled"), Prompt("vm-not_available")]
 
 
 def _noted(pieces: list[Piece]) -> list[list[str]]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from mirliton.whapps.callflow.errors import InvalidFlow
 from mirliton.whapps.callflow.script import Data, Next, Outcome, Script
-from mirliton.whapps.callflow.voicemail import compose, inbox, login, recording, settings
+from mirliton.whapps.callflow.voicemail import compose, greetings, inbox, login, recording, settings
 from mirliton.whapps.callflow.voicemail.visit import State, Step, Visit
 
 MAX_STEPS: Final = 1000
@@ -20,6 +20,7 @@ MAX_STEPS: Final = 1000
 
 STEPS: Final[dict[str, Step]] = {
     **compose.STEPS,
+    **greetings.STEPS,
     **inbox.STEPS,
     **login.STEPS,
     **recording.STEPS,

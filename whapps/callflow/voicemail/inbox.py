@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from mirliton.actors.store import Document
 from mirliton.actors.store.documents import GREGORIAN_OFFSET, gregorian, unix
-from mirliton.whapps.callflow.fields import mapping, number
+from mirliton.whapps.callflow.calling import denied, flow_for
+from mirliton.whapps.callflow.fields import mapping, number, text
 from mirliton.whapps.callflow.script import Next, Outcome
 from mirliton.whapps.callflow.talking import ANY_KEY, Medium, Piece, Prompt, Spell, announce, tell
 from mirliton.whapps.callflow.voicemail.box import Box, box_of_number
@@ -19,7 +20,7 @@ LOOPS: Final = 4
 AT_ONCE: Final = 200
 """Messages that one round through a folder takes; the next round takes the others."""
 HEAR_NEW, HEAR_SAVED, SETTINGS, LEAVE = "1", "2", "5", "#"
-KEEP, REPLAY, FORWARD, PREVIOUS, FOLLOWING, DELETE, RETURN = "1", "2", "3", "4", "6", "7", "0"
+KEEP, REPLAY, FORWARD, PREVIOUS, FOLLOWING, DELETE, CALL_BACK, RETURN = "1", "2", "3", "4", "6", "7", "9", "0"
 _FOLDERS: Final = {HEAR_NEW: NEW, HEAR_SAVED: SAVED}
 
 
@@ -57,7 +58,7 @@ async def folder(visit: Visit, state: State) -> State:
     return {"at": "message", "box": box.id, "keys": keys, "here": 0, "total": len(keys), "loop": 1}
 
 
-async def message(visit: Visit, state: State) -> State:
+async def message(visit: Visit, state: State) -> State | Outcome:
     """Play a message, and do with it what the caller says.
 
     `keys` are the messages of this round, `here` the one that is played; what is deleted is taken out of them.
@@ -73,7 +74,22 @@ async def message(visit: Visit, state: State) -> State:
         return _without(state)
     # How many pieces there are is decided by the state alone, should the message be gone when a successor looks.
     heard = None if state.get("heard") else await announce(call, _envelope(visit, box, found, state), ANY_KEY)
-    return await _act(visit, state, str(found["_id"]), heard or await visit.key("vm-message_menu"))
+    key = heard or await visit.key("vm-message_menu")
+    if key == CALL_BACK:
+        return await _call_back(visit, state, found)
+    return await _act(visit, state, str(found["_id"]), key)
+
+
+async def _call_back(visit: Visit, state: State, found: Document) -> State | Outcome:
+    """Call who has left the message, which is saved, if the caller may."""
+    call, number = visit.call, text(mapping(found, "metadata"), "caller_id_number")
+    jump = (
+        await flow_for(call, number, no_match=True) if number is not None and not await denied(call, number) else None
+    )
+    if jump is None:
+        return {**state, "say": "vm-call_back_impossible", "heard": True, "loop": state["loop"] + 1}
+    await visit.messages.move(str(found["_id"]), SAVED)
+    return jump
 
 
 async def _act(visit: Visit, state: State, message_id: str, key: str) -> State:

@@ -11,6 +11,7 @@ from mirliton.whapps.callflow.script import Done, Jump, Next, Outcome
 from mirliton.whapps.callflow.talking import ANY_KEY, Medium, announce, beep, tell
 from mirliton.whapps.callflow.voicemail.box import Box
 from mirliton.whapps.callflow.voicemail.delivery import file_on_switch
+from mirliton.whapps.callflow.voicemail.greetings import ASKED, kind_of
 from mirliton.whapps.callflow.voicemail.messages import MIN_LENGTH, Recording
 from mirliton.whapps.callflow.voicemail.operator import OPERATOR_KEY, operator_flow
 from mirliton.whapps.callflow.voicemail.visit import State, Step, Visit
@@ -48,7 +49,7 @@ async def record(visit: Visit, state: State) -> State | Outcome:
     box = await visit.box(state["box"])
     greeting = bool(state.get("greeting"))
     try:
-        await tell(call, *([state["say"]] if state.get("say") else []), *(["vm-record_greeting"] if greeting else []))
+        await tell(call, *([state["say"]] if state.get("say") else []), *([ASKED[kind_of(state)]] if greeting else []))
         await beep(call)
     except CallGone:
         if not greeting:
