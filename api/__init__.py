@@ -8,6 +8,9 @@ errors.py         every refusal                         faults.py      other pac
 tokens.py         making and reading tokens             logins.py      whose credentials these are
 identity.py       who asks                              rights.py      what they may do
 throttle.py       bounds on attempts                    locks.py       one change at a time
+restrictions.py   what a token may ask for              letting_in.py   from credentials to a token
+second_factor.py  codes of an app                       attempts.py     who tried to log in
+taking.py         what is there once, between servers   single.py       a document of which an account has one
 context.py        what a handler is given
 documents.py      a resource's documents, generic       resource.py    how a resource is declared
 merging.py        what PATCH does                       unique.py      what must be there only once

@@ -13,6 +13,7 @@ from typing import Any, Final
 from mirliton.actors.store import DatabaseNotFound, StoreError
 from mirliton.actors.store.documents import public, stamp
 from mirliton.api.context import Context
+from mirliton.api.identity import original_of
 from mirliton.runtime import RuntimeFault
 
 DATABASE: Final = "audit"
@@ -29,6 +30,7 @@ async def note(context: Context, action: str, **facts: Any) -> None:
         **facts,
         "by_account": who.account_id if who is not None else None,
         "by_user": who.owner_id if who is not None else None,
+        **(original_of(who.claims) if who is not None else {}),
         "address": context.address,
         "request_id": context.request_id,
         "node": services.node.name,

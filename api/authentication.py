@@ -3,7 +3,7 @@
 Basic carries `account_id:credentials`, where the credentials are the MD5 or SHA-1 of `username:password`, or the
 account's API key (Kazoo: cb_basic_auth). Checking them is slow on purpose, so what was right is remembered for
 `REMEMBERED` seconds, by its SHA-256 and in this process only; whose it is, and whether they may still come in, is
-looked at with each request as it is for a token.
+looked at with each request as it is for a token. Whoever has a second factor, or has to have one, does not come in so.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mirliton.actors.store import Store
+from mirliton.api.auth_config import way_of
 from mirliton.api.errors import InvalidCredentials
-from mirliton.api.identity import BASIC_AUTH, Identity, Presented, identify, standing
+from mirliton.api.identity import API_AUTH, BASIC_AUTH, USER_AUTH, Identity, Presented, identify, standing
 from mirliton.api.logins import Logins
+from mirliton.api.second_factor import is_enrolled
 from mirliton.api.tokens import Tokens, account_secret, identity, user_secret
 
 REMEMBERED: Final = 300.0
@@ -49,10 +51,14 @@ class Authentication:
             if len(self._right) > MAX_REMEMBERED:
                 self._right.popitem(last=False)
         try:
-            return await standing(None, claims, self._store)
+            found = await standing(None, claims, self._store)
+            if found.user is not None and is_enrolled(found.user):
+                # There is no place for a code in a header that is sent with each request.
+                raise InvalidCredentials
         except InvalidCredentials:
             self._right.pop(print_, None)
             raise
+        return found
 
     def _remembered(self, print_: bytes) -> dict[str, Any] | None:
         since, claims = self._right.get(print_, (0.0, {}))
@@ -70,6 +76,9 @@ class Authentication:
             raise InvalidCredentials from None
         account_id, _, credentials = decoded.partition(":")
         account, user = await self._logins.member(account_id, credentials, address)
+        way = await way_of(self._store, account, API_AUTH if user is None else USER_AUTH)
+        if not way.enabled or way.second_factor:
+            raise InvalidCredentials
         self._logins.counted(BASIC_AUTH)
         secret = account_secret(account) if user is None else user_secret(user)
         owner_id = None if user is None else str(user["_id"])

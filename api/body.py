@@ -41,6 +41,7 @@ class Envelope:
     auth_token: str | None = None
     verb: str | None = None
     size: int = 0
+    action: str | None = None
 
 
 async def read_raw(request: web.Request, limit: int) -> bytes:
@@ -85,12 +86,13 @@ async def read_envelope(request: web.Request, limit: int) -> Envelope:
     if problems:
         # Too deep or too much: nothing behind this needs to be afraid of what a client sends.
         raise InvalidData(problems)
-    token, verb = parsed.get("auth_token"), parsed.get("verb")
+    token, verb, action = parsed.get("auth_token"), parsed.get("verb"), parsed.get("action")
     return Envelope(
         parsed.get("data"),
         token if isinstance(token, str) else None,
         verb.upper() if isinstance(verb, str) and verb.upper() in VERBS else None,
         len(body),
+        action if isinstance(action, str) else None,
     )
 
 

@@ -21,33 +21,41 @@ GRACE: Final = 60.0
 StillHas = Callable[[str], Awaitable[bool]]
 
 
-async def claimed(store: Store, thing: str, holder: str, now: float, still_has: StillHas) -> bool:
+async def claimed(
+    store: Store, thing: str, holder: str, now: float, still_has: StillHas, database: str = DATABASE
+) -> bool:
     """Whether `thing` is the holder's from now on. `still_has` says of another holder whether it has it.
 
     `now` is in unix seconds. Raises StoreError.
     """
-    await store.create_database(DATABASE)
+    if database == DATABASE:
+        await store.create_database(DATABASE)
     doc = {"_id": thing, "holder": holder}
     try:
-        await store.put(DATABASE, stamp(doc, type="claim", db=DATABASE, now=now))
+        await store.put(database, stamp(doc, type="claim", db=database, now=now))
         return True
     except Conflict:
-        found = await store.get(DATABASE, thing)
+        pass
+    try:
+        found = await store.get(database, thing)
+    except NotFound:
+        # Given up this very moment: whoever tries again gets it.
+        return False
     mine = found["holder"] == holder
     if not mine and (gregorian(now) - found["pvt_modified"] < GRACE or await still_has(found["holder"])):
         return False
     try:
-        await store.put(DATABASE, stamp({**found, "holder": holder}, type="claim", db=DATABASE, now=now))
+        await store.put(database, stamp({**found, "holder": holder}, type="claim", db=database, now=now))
     except Conflict:
         return False
     return True
 
 
-async def given_up(store: Store, thing: str, holder: str) -> None:
+async def given_up(store: Store, thing: str, holder: str, database: str = DATABASE) -> None:
     """The holder does not have it any more; another's claim stays. Raises StoreError."""
     try:
-        found = await store.get(DATABASE, thing)
+        found = await store.get(database, thing)
         if found["holder"] == holder:
-            await store.delete(DATABASE, thing, found["_rev"])
+            await store.delete(database, thing, found["_rev"])
     except (NotFound, Conflict):
         return  # Nobody's, or just another's.

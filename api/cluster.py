@@ -2,6 +2,7 @@
 
     await node.call(CLUSTER, Describe())                    # a Card of this node
     await node.call(CLUSTER.at("whapps1@host"), Drain())    # it takes no new calls, and tells when it has none left
+    await node.call(CLUSTER, Move("switch fs1", "ecallmgr2@host"))      # see cluster_moves.py
 
 A drained node goes on until it is stopped; `Resume` undoes it, and so does a restart.
 """
@@ -10,103 +11,50 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Final
-
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
 
 from mirliton.actors.store import StoreError
 from mirliton.actors.store.client import StoreClient
-from mirliton.actors.switching import ROUTER, switch_name
+from mirliton.actors.switching import ROUTER, switch_group, switch_name
+from mirliton.api.cluster_messages import (
+    CLUSTER,
+    CannotDrain,
+    Card,
+    Describe,
+    Drain,
+    Move,
+    NotMoved,
+    Rebalance,
+    Resume,
+    Shifts,
+    Survey,
+)
+from mirliton.api.cluster_moves import CannotMove, Moves
 from mirliton.ecallmgr.connection import Connection
-from mirliton.runtime import CallError, Completed, From, GenServer, Name, Node, NoReply, message
-from mirliton.runtime.families import counter, gauge
+from mirliton.runtime import CallError, Completed, From, GenServer, Name, NoReply
 from mirliton.runtime.metrics import serving
-from mirliton.supervisors.failover import AskStanding, Failover, FailoverStatus, SetWilling, failover_name
+from mirliton.runtime.transport import zone_of
+from mirliton.supervisors.entities import Entities
+from mirliton.supervisors.failover import AskStanding, FailoverStatus, SetWilling, failover_name
 
-CLUSTER: Final = Name("service", "cluster")
 ASK_TIMEOUT: Final = 2.0
 """Seconds that another node, or a part of this one, may take to say how it is."""
 HAND_OVER_TIMEOUT: Final = 60.0
-"""Seconds that an application may take to end here."""
-APP: Final = ("application",)
+"""Seconds that what runs on one node at a time may take to end here."""
+REBALANCE_TIMEOUT: Final = 15.0
+"""Seconds after which a rebalance begins nothing more."""
 HANDED_OVER: Final[dict[str, tuple[Name, ...]]] = {"callflow": (ROUTER,)}
 """By application: the names under which new work comes, and other nodes have them too."""
 
 
-@message("cluster.describe")
-class Describe:
-    """Ask for a Card."""
-
-
-@message("cluster.card")
-class Card:
-    """How a node is. `since`: unix time of its start. `acting`: the applications of those that run on one node at a
-    time that run here. `waiting`: messages that wait for other nodes. `problems`: by part, why it is not ready."""
-
-    node: str
-    version: str
-    since: float
-    apps: tuple[str, ...]
-    acting: tuple[str, ...]
-    draining: bool
-    calls: int
-    executors: int
-    nodes: tuple[str, ...]
-    waiting: int
-    problems: dict[str, str]
-
-    @property
-    def ready(self) -> bool:
-        """Whether it can be given work."""
-        return not self.problems
-
-    @property
-    def drained(self) -> bool:
-        """Whether it was told to take no new work, and has none left. What still acts there has nobody to go to."""
-        return self.draining and not self.calls and not self.executors
-
-
-@message("cluster.survey")
-class Survey:
-    """Ask for the Cards of all nodes that are up, this one's first. Of one that does not answer only the name and why
-    (a problem of its "node") are told."""
-
-
-@message("cluster.drain")
-class Drain:
-    """Take no new calls, and hand over what runs on one node at a time. Answered with a Card, or CannotDrain where new
-    calls would have nowhere to go, unless `force` says that they need not."""
-
-    force: bool = False
-
-
-@message("cluster.cannot_drain")
-class CannotDrain:
-    """Why not."""
-
-    reason: str
-
-
-@message("cluster.resume")
-class Resume:
-    """Undo a Drain. Answered with a Card."""
-
-
-def shown(card: Card) -> dict[str, Any]:
-    """A card as JSON shows it."""
-    fields = {name: getattr(card, name) for name in Card.__dataclass_fields__}
-    return {**fields, "ready": card.ready, "drained": card.drained}
-
-
 class ClusterServer(GenServer):
-    """Under CLUSTER on every node. `apps` are its applications, `acting` those of them that run on one node at a time,
-    `switches` the names of the switches it may have."""
+    """Under CLUSTER on every node. `apps` are its applications, `groups` what of each runs on one node at a time (the
+    groups of supervisors/failover.py), `switches` the names of the switches it may have."""
 
-    def init(self, apps: Sequence[str], acting: Sequence[str], switches: Sequence[str]) -> None:
+    def init(self, apps: Sequence[str], groups: Mapping[str, Sequence[str]], switches: Sequence[str]) -> None:
         self.apps = tuple(apps)
-        self.acting = tuple(acting)
+        self.groups = {app: tuple(those) for app, those in groups.items()}
         self.switches = tuple(switches)
         self.version = importlib.metadata.version("mirliton")
         self.since = self.node.clock.time()
@@ -126,6 +74,10 @@ class ClusterServer(GenServer):
                 work = self._drain(force)
             case Resume():
                 work = self._resume()
+            case Move(what, to):
+                work = self._move(what, to)
+            case Rebalance():
+                work = self._rebalance()
             case _:
                 return super().handle_call(request, sender)
         self.background(work, sender)
@@ -144,10 +96,12 @@ class ClusterServer(GenServer):
 
     async def _card(self) -> Card:
         store = await self._store()
-        standings = await asyncio.gather(*(self._standing(app) for app in self.acting))
-        runs = tuple(app for app, standing in zip(self.acting, standings, strict=True) if standing and standing.acting)
+        groups = self._all_groups
+        standings = await asyncio.gather(*map(self._standing, groups))
+        runs = tuple(group for group, standing in zip(groups, standings, strict=True) if standing and standing.acting)
         distribution = self.node.distribution
-        registry = self.node.registry
+        registry, entities = self.node.registry, self._entities()
+        owned = len(entities.owned()) if entities is not None else 0
         return Card(
             node=self.node.name,
             version=self.version,
@@ -160,16 +114,30 @@ class ClusterServer(GenServer):
             nodes=tuple(distribution.nodes()) if distribution is not None else (),
             waiting=distribution.waiting() if distribution is not None else 0,
             problems={part: why for part, why in self._problems(store, runs) if why},
+            shards=owned,
+            to_give=owned if entities is not None and not entities.hosts else 0,
+            taken=entities.counters.takeovers if entities is not None else 0,
+            given=entities.counters.given_back if entities is not None else 0,
+            entities=entities.running() if entities is not None else 0,
         )
+
+    def _entities(self) -> Entities | None:
+        entities = self.node.cluster_names
+        return entities if isinstance(entities, Entities) else None
 
     def _problems(self, store: str, runs: Sequence[str]) -> Iterable[tuple[str, str]]:
         distribution = self.node.distribution
         yield "broker", "not connected" if distribution is not None and not distribution.is_connected else ""
         yield "store", store
         yield "node", "draining" if self.draining else ""
-        has_switches = "ecallmgr" in (runs if "ecallmgr" in self.acting else self.apps)
-        if has_switches and self.switches and not any(map(self._is_connected, self.switches)):
-            yield "switches", f"none of {len(self.switches)} connected"
+        entities = self._entities()
+        if entities is None:
+            yield "entities", "not open"
+        elif not entities.lease.holds(self.node.clock.now()):
+            yield "entities", f"no lease: the broker has confirmed nothing for {entities.options.lease:g} s"
+        mine = [switch for switch in self.switches if switch_group(switch) in runs or not self.groups]
+        if "ecallmgr" in self.apps and mine and not any(map(self._is_connected, mine)):
+            yield "switches", f"none of {len(mine)} connected"
 
     async def _store(self) -> str:
         try:
@@ -183,9 +151,13 @@ class ClusterServer(GenServer):
         connection = serving(self.node, switch_name(switch), Connection)
         return connection is not None and connection.sockets is not None
 
-    async def _standing(self, app: str) -> FailoverStatus | None:
+    @property
+    def _all_groups(self) -> tuple[str, ...]:
+        return tuple(group for groups in self.groups.values() for group in groups)
+
+    async def _standing(self, group: str) -> FailoverStatus | None:
         try:
-            standing: FailoverStatus = await self.call(failover_name(app), AskStanding(), timeout=ASK_TIMEOUT)
+            standing: FailoverStatus = await self.call(failover_name(group), AskStanding(), timeout=ASK_TIMEOUT)
         except CallError:
             return None
         return standing
@@ -209,6 +181,9 @@ class ClusterServer(GenServer):
             for app in self.apps:
                 if not await self._has_successor(app):
                     return CannotDrain(f"no other node runs {app}")
+            entities = self._entities()
+            if entities is not None and entities.owned() and not entities.directory.others_host():
+                return CannotDrain("no other node takes the entities")
         if not self.draining:
             self.log.info("node_drains")
         self.draining = True
@@ -225,9 +200,9 @@ class ClusterServer(GenServer):
 
     async def _has_successor(self, app: str) -> bool:
         """Whether another node does what this one has in hand of an application."""
-        if app in self.acting:
-            standing = await self._standing(app)
-            return standing is None or not standing.acting or bool(standing.others)
+        if app in self.groups:
+            standings = await asyncio.gather(*map(self._standing, self.groups[app]))
+            return all(standing is None or not standing.acting or standing.others for standing in standings)
         distribution = self.node.distribution
         names = HANDED_OVER.get(app, ())
         return all(distribution is not None and distribution.directory.holders(name) for name in names)
@@ -243,38 +218,35 @@ class ClusterServer(GenServer):
                 directory.hide(name)
 
     async def _set_willing(self, *, on: bool) -> None:
-        for app in self.acting:
-            try:
-                await self.call(failover_name(app), SetWilling(on), timeout=HAND_OVER_TIMEOUT)
-            except CallError as error:
-                self.log.warning("failover_not_told", app=app, error=str(error))
+        entities = self._entities()
+        if entities is not None:
+            entities.set_willing(on)
+        await asyncio.gather(*(self._tell(group, on=on) for group in self._all_groups))
 
+    async def _tell(self, group: str, *, on: bool) -> None:
+        try:
+            await self.call(failover_name(group), SetWilling(on), timeout=HAND_OVER_TIMEOUT)
+        except CallError as error:
+            self.log.warning("failover_not_told", group=group, error=str(error))
 
-class ClusterCollector(Collector):
-    """What a node tells Prometheus of its part in a cluster, beyond the traffic."""
+    async def _moves(self) -> Moves:
+        # One that did not answer has told no version; and nothing goes over to another zone.
+        mine = zone_of(self.node.name)
+        cards = [card for card in await self._survey() if card.version and zone_of(card.node) == mine]
+        return Moves(self, {card.node: card.acting for card in cards})
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    async def _move(self, what: str, to: str) -> Shifts | NotMoved:
+        try:
+            shifts = await (await self._moves()).move(what, to)
+        except CannotMove as error:
+            return NotMoved(str(error))
+        self.log.info("moved", what=what, to=to)
+        return Shifts(shifts)
 
-    def collect(self) -> Iterable[Metric]:
-        """For Prometheus."""
-        server = serving(self._node, CLUSTER, ClusterServer)
-        names = self._node.registry.names(failover_name("").kind)
-        told = {name.key: found for name in names if (found := serving(self._node, name, Failover)) is not None}
-        yield gauge("mirliton_node_draining", "Whether the node takes no new calls", server and float(server.draining))
-        acting = {app: float(found.acting) for app, found in told.items()}
-        yield gauge("mirliton_acting", "Whether the application runs on this node", acting, APP)
-        takeovers = {app: found.takeovers for app, found in told.items()}
-        yield counter("mirliton_takeovers", "Times this node took the application over", takeovers, APP)
-        step_downs = {app: found.step_downs for app, found in told.items()}
-        yield counter("mirliton_step_downs", "Times this node left it to another", step_downs, APP)
-        distribution = self._node.distribution
-        directory = distribution.directory if distribution is not None else None
-        yield gauge(
-            "mirliton_names_elsewhere", "Names that other nodes hold", len(directory) if directory is not None else None
-        )
-        yield counter(
-            "mirliton_name_conflicts",
-            "Processes that ended since a newer one elsewhere has their name",
-            directory.conflicts if directory is not None else None,
-        )
+    async def _rebalance(self) -> Shifts | NotMoved:
+        try:
+            shifts = await (await self._moves()).rebalance(REBALANCE_TIMEOUT)
+        except CannotMove as error:
+            return NotMoved(str(error))
+        self.log.info("rebalanced", moved=len(shifts))
+        return Shifts(shifts)

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from mirliton.actors.store import Document, Store
 from mirliton.api.addresses import Network
+from mirliton.api.attempts import Attempts
 from mirliton.api.authentication import Authentication
 from mirliton.api.buckets import Buckets, Spent
 from mirliton.api.credentials import Credentials
@@ -21,6 +22,7 @@ from mirliton.api.identity import Identity
 from mirliton.api.locks import Locks
 from mirliton.api.logins import Logins
 from mirliton.api.rights import owns
+from mirliton.api.second_factor import SecondFactor
 from mirliton.api.tokens import Tokens
 from mirliton.config import ApiSettings, Conformed, conform
 from mirliton.runtime import Address, Name, Node, NoProc, ServerDied
@@ -53,6 +55,8 @@ class Services:
     credentials: Credentials
     authentication: Authentication
     buckets: Buckets
+    second_factor: SecondFactor
+    attempts: Attempts
     proxies: tuple[Network, ...] = ()
     locks: Locks = field(default_factory=Locks)
 
@@ -82,6 +86,8 @@ class Context:
     parameters: dict[str, str]
     data: Any = None
     """What the envelope holds under `data`; None where there is none."""
+    action: str | None = None
+    """What the envelope or its data ask to be done, where a URL stands for several things."""
     size: int = 0
     """Bytes of the body."""
     identity: Identity | None = None
@@ -169,6 +175,7 @@ class Raw:
     content_type: str
     filename: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
 
 
 def parameter(context: Context, name: str) -> str:

@@ -114,8 +114,8 @@ class Dispatcher:
         handler = route.methods.get(method)
         if handler is None:
             raise InvalidMethod(method, route.allowed)
-        context = Context(services, request, course.request_id, route, method, parameters, envelope.data, envelope.size)
-        context.address = address
+        context = Context(services, request, course.request_id, route, method, parameters, envelope.data)
+        context.size, context.action, context.address = envelope.size, envelope.action, address
         if route.scope != "public" and course.identity is None:
             if envelope.auth_token is None:
                 services.buckets.take(address, "", 1)

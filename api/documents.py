@@ -1,16 +1,18 @@
 """The documents of a declared resource (Kazoo reference 5.5): list, create, read, replace, merge, delete.
 
 PUT creates, POST replaces, PATCH merges (null removes), DELETE hides. Private fields are never shown and never taken;
-the stored ones win. Every write is judged by the resource's schema and by its own checks, all errors at once. Checks
-and write happen under one lock per account and resource, so that two requests cannot take the same name.
+the stored ones win. Every write is judged by the resource's schema and by its own checks, all errors at once. What is
+there only once is claimed before the write (`taking.py`); where a resource has checks and no claims, check and write
+happen under one lock per account and resource.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
-from mirliton.actors.store import UNSET, BadQuery, Document, NotFound, Row
+from mirliton.actors.store import UNSET, BadQuery, Conflict, Document, NotFound, Row
 from mirliton.actors.store.documents import is_deleted, public, replace_public, soft_deleted, stamp
 from mirliton.actors.store.names import account_db, new_id
 from mirliton.api.context import Answer, Context, Page, Raw, parameter
@@ -22,6 +24,7 @@ from mirliton.api.paging import Listing, page, wanted
 from mirliton.api.resource import Resource
 from mirliton.api.routing import Handler, PlainUser, Route, Scope
 from mirliton.api.tables import listed
+from mirliton.api.taking import give_up, lost, take
 from mirliton.config import public_fields, with_defaults
 
 
@@ -94,15 +97,16 @@ class Documents:
         belongs = {resource.parent_field: above} if above is not None else {}
         doc, errors = await self.judged(context, self.given(context) | belongs, {})
         errors += resource.prepare(context, doc, None)
-        async with context.services.locks.hold(self._lock(context)):
+        id = (resource.id_of(doc) if resource.id_of is not None and not errors else None) or new_id()
+        async with context.services.locks.hold(self._lock(context, id)):
             for check in resource.checks:
                 errors += await check(context, doc, None)
             if errors:
                 raise InvalidData(errors)
-            doc = await self._finished(context, doc, None)
-            stored = await self._put(context, {**doc, "_id": new_id()})
+            doc = {**await self._finished(context, doc, None), "_id": id}
+            stored = await self._put(context, doc, None)
         await self._changed(context, stored)
-        return self.answer(stored, status=201, location=f"{context.request.path.rstrip('/')}/{stored['_id']}")
+        return self.answer(stored, status=201, location=_below(context, stored["_id"]))
 
     async def replace(self, context: Context) -> Answer:
         given = self.given(context)
@@ -113,11 +117,13 @@ class Documents:
         return await self.change(context, lambda stored: merged(public_fields(stored), given))
 
     async def delete(self, context: Context) -> Answer:
-        stored = await self.load(context)
+        resource, stored = self.resource, await self.load(context)
         context.must_own(stored)
         check_precondition(context, stored)
         gone = soft_deleted(stored, now=context.services.now())
         gone["_rev"] = await context.store.put(self.database(context), gone)
+        if resource.things is not None:
+            await give_up(context.store, self.database(context), gone["_id"], lost(stored, gone, resource.things))
         await self._changed(context, gone)
         return self.answer(gone)
 
@@ -175,7 +181,8 @@ class Documents:
     async def change(self, context: Context, change: Callable[[Document], Any]) -> Answer:
         """Write what `change` makes of the stored document: its public fields as they are to be."""
         resource = self.resource
-        async with context.services.locks.hold(self._lock(context)):
+        id = parameter(context, resource.id_name)
+        async with context.services.locks.hold(self._lock(context, id)):
             stored = await self.load(context)
             context.must_own(stored)
             check_precondition(context, stored)
@@ -190,7 +197,7 @@ class Documents:
                 errors += await check(context, doc, stored)
             if errors:
                 raise InvalidData(errors)
-            written = await self._put(context, await self._finished(context, doc, stored))
+            written = await self._put(context, await self._finished(context, doc, stored), stored)
         await self._changed(context, written)
         return self.answer(written)
 
@@ -209,7 +216,21 @@ class Documents:
         finish = self.resource.finish
         return doc if finish is None else await finish(context, doc, stored)
 
-    async def _put(self, context: Context, doc: Document) -> Document:
+    async def _put(self, context: Context, doc: Document, before: Document | None) -> Document:
+        """Write a document with nothing wrong with it; on this node nobody has what it is to have."""
+        store, things, database = context.store, self.resource.things, self.database(context)
+        if things is None:
+            return await self._write(context, doc)
+        taken = await take(store, database, doc, before, things, context.services.now())
+        try:
+            written = await self._write(context, doc)
+        except Conflict:
+            await give_up(store, database, doc["_id"], taken)
+            raise
+        await give_up(store, database, doc["_id"], lost(before, written, things))
+        return written
+
+    async def _write(self, context: Context, doc: Document) -> Document:
         services, resource = context.services, self.resource
         stamped = stamp(
             doc,
@@ -235,10 +256,12 @@ class Documents:
         if forbidden:
             raise Forbidden(forbidden)
 
-    def _lock(self, context: Context) -> str:
-        name = self.resource.name
-        one_for_all = self.resource.everywhere or self.resource.database is not None
-        return name if one_for_all else f"{context.account_id}/{name}"
+    def _lock(self, context: Context, id: str) -> str:
+        """What else waits meanwhile: changes of the document; those of all where only a lock keeps them apart."""
+        resource = self.resource
+        one_for_all = resource.everywhere or resource.database is not None
+        all = resource.name if one_for_all else f"{context.account_id}/{resource.name}"
+        return all if resource.checks and resource.things is None else f"{all}/{id}"
 
 
 def shown(doc: Document, facts: Mapping[str, Any] | None = None) -> Document:
@@ -276,3 +299,7 @@ def check_precondition(context: Context, stored: Document) -> None:
     header = context.request.headers.get("If-Match")
     if header is not None and not matches(header, stored["_rev"]):
         raise PreconditionFailed
+
+
+def _below(context: Context, id: str) -> str:
+    return f"{context.request.path.rstrip('/')}/{quote(id, safe='')}"

@@ -134,4 +134,4 @@ def _raw(answer: Raw, headers: dict[str, str]) -> web.Response:
     headers["X-Content-Type-Options"] = "nosniff"
     if answer.filename is not None:
         headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(answer.filename, safe='')}"
-    return web.Response(body=answer.body, headers=headers)
+    return web.Response(body=answer.body, status=answer.status, headers=headers)

@@ -4,6 +4,7 @@ ApiFault
 ├── InvalidData            400  what is wrong, by field and rule
 ├── ParseError             400  the body is not what the API reads
 ├── InvalidCredentials     401
+├── SecondFactorWanted     401  the first was right; says what else is to be shown
 ├── Forbidden              403
 ├── UnknownUrl             404  no such resource
 ├── BadIdentifier          404  no such document
@@ -80,6 +81,17 @@ class InvalidCredentials(ApiFault):
     status = 401
     name = "invalid_credentials"
     message = "invalid credentials"
+
+
+class SecondFactorWanted(ApiFault):
+    """The password was right, and a code of the user's app is wanted too; `request` says so to the client."""
+
+    status = 401
+    name = "invalid_credentials"
+    message = "multi factor authentication is required"
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        super().__init__({"multi_factor_request": dict(request)})
 
 
 class Forbidden(ApiFault):

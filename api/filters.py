@@ -1,6 +1,7 @@
 """Query-string filters (Kazoo reference 5.3): all of them must hold.
 
     filter_{path}=v      the value at the dotted path is v; a list has it among its values
+    filter_{path}=[v,w]  is one of these, given as JSON
     filter_not_{path}=v  the opposite
     has_key, key_missing, has_value, value_missing={path}
     created_from, created_to, modified_from, modified_to={gregorian seconds}
@@ -13,11 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import orjson
+
 from mirliton.actors.store import Document
 from mirliton.api.errors import InvalidData
 from mirliton.config import is_private
 
 MAX_FILTERS: Final = 20
+MAX_VALUES: Final = 50
+"""Of one filter's list."""
 
 Test = Callable[[Document], bool]
 
@@ -68,12 +73,27 @@ def _test(name: str, value: str) -> Test | None:
         holds = _PRESENCE[name]
         return lambda doc: holds(_at(doc, path))
     if name.startswith("filter_not_"):
-        path = _path(name, name.removeprefix("filter_not_"))
-        return lambda doc: not _is(_at(doc, path), value)
+        path, values = _path(name, name.removeprefix("filter_not_")), _values(name, value)
+        return lambda doc: not any(_is(_at(doc, path), each) for each in values)
     if name.startswith("filter_"):
-        path = _path(name, name.removeprefix("filter_"))
-        return lambda doc: _is(_at(doc, path), value)
+        path, values = _path(name, name.removeprefix("filter_")), _values(name, value)
+        return lambda doc: any(_is(_at(doc, path), each) for each in values)
     return None
+
+
+def _values(name: str, text: str) -> list[str]:
+    """What is asked for: the text, or each item of a JSON list of scalars."""
+    if not (text.startswith("[") and text.endswith("]")):
+        return [text]
+    try:
+        items = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return [text]
+    if any(isinstance(item, list | dict) for item in items):
+        return [text]
+    if len(items) > MAX_VALUES:
+        raise InvalidData.of(name[:64], "maxItems", f"at most {MAX_VALUES} values", target=MAX_VALUES)
+    return [_text(item) for item in items]
 
 
 def _time_test(field: str, moment: int, upper: bool) -> Test:

@@ -14,6 +14,7 @@ from mirliton.actors.store import Document, InvalidName, NotFound, Store
 from mirliton.actors.store.documents import is_deleted
 from mirliton.actors.store.names import account_db
 from mirliton.api.errors import InvalidCredentials, Locked
+from mirliton.api.restrictions import DOCUMENT
 from mirliton.api.revocations import is_revoked
 from mirliton.api.tokens import Tokens, account_secret, identity_stands, user_secret
 
@@ -23,6 +24,8 @@ API_AUTH: Final = "cb_api_auth"
 IP_AUTH: Final = "cb_ip_auth"
 BASIC_AUTH: Final = "cb_basic_auth"
 RECOVERY: Final = "cb_user_auth_recovery"
+ORIGINAL: Final[tuple[str, ...]] = ("original_account_id", "original_owner_id")
+"""Claims of a token that somebody else got, who acts as its user: who it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Identity:
     claims: dict[str, Any]
     account: Document
     user: Document | None
+    restrictions: Any = None
+    """What the account's document `token_restrictions` says (`restrictions.py`)."""
 
     @property
     def account_id(self) -> str:
@@ -88,15 +93,19 @@ async def identify(token: str, tokens: Tokens, store: Store) -> Identity:
 
 async def standing(token: str | None, claims: dict[str, Any], store: Store) -> Identity:
     """Whoever these claims are about, if what they were made of still stands. Raises as `identify`."""
-    account = await load_account(store, claims["account_id"])
+    account_id, owner = claims["account_id"], claims.get("owner_id")
+    try:
+        wanted = [account_id, DOCUMENT, *([owner] if owner is not None else [])]
+        found, restrictions, *users = await store.get_many(account_db(account_id), wanted)
+    except (NotFound, InvalidName):
+        raise InvalidCredentials from None
+    account = _account(found)
     if account is None:
         raise InvalidCredentials
-    owner = claims.get("owner_id")
+    user = _user(users[0]) if users else None
     if owner is None:
-        user = None
         stands = identity_stands(claims, account_secret(account))
     else:
-        user = await load_user(store, claims["account_id"], owner)
         stands = user is not None and identity_stands(claims, user_secret(user))
     if "ip" in claims:
         stands = stands and claims["ip"] in own_addresses(account)
@@ -104,7 +113,13 @@ async def standing(token: str | None, claims: dict[str, Any], store: Store) -> I
         raise InvalidCredentials
     if await is_shut(store, account):
         raise Locked
-    return Identity(token, claims, account, user)
+    restricted = None if restrictions is None or is_deleted(restrictions) else restrictions.get("restrictions")
+    return Identity(token, claims, account, user, restricted)
+
+
+def original_of(claims: dict[str, Any]) -> dict[str, str]:
+    """Who got this token to act as its user; empty where it is the user's own."""
+    return {name: str(claims[name]) for name in ORIGINAL if name in claims}
 
 
 async def load_account(store: Store, account_id: str) -> Document | None:
@@ -113,7 +128,7 @@ async def load_account(store: Store, account_id: str) -> Document | None:
         doc = await store.get(account_db(account_id), account_id)
     except (NotFound, InvalidName):
         return None
-    return None if is_deleted(doc) or doc.get("pvt_type") != "account" else doc
+    return _account(doc)
 
 
 async def load_user(store: Store, account_id: str, user_id: str) -> Document | None:
@@ -122,7 +137,15 @@ async def load_user(store: Store, account_id: str, user_id: str) -> Document | N
         doc = await store.get(account_db(account_id), user_id)
     except (NotFound, InvalidName):
         return None
-    if is_deleted(doc) or doc.get("pvt_type") != "user" or doc.get("enabled") is False:
+    return _user(doc)
+
+
+def _account(doc: Document | None) -> Document | None:
+    return None if doc is None or is_deleted(doc) or doc.get("pvt_type") != "account" else doc
+
+
+def _user(doc: Document | None) -> Document | None:
+    if doc is None or is_deleted(doc) or doc.get("pvt_type") != "user" or doc.get("enabled") is False:
         return None
     return doc
 

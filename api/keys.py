@@ -14,10 +14,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,6 +84,23 @@ class Keys:
             if len(self._known) > MAX_KNOWN:
                 self._known.popitem(last=False)
         return key
+
+    async def ids(self) -> list[str]:
+        """Of all keys whose public halves are kept. Raises StoreError."""
+        try:
+            rows = (await self._store.all_docs(DATABASE, startkey=PREFIX, endkey=f"{PREFIX}g", limit=MAX_KNOWN)).rows
+        except NotFound:
+            return []
+        return [str(row.id).removeprefix(PREFIX) for row in rows]
+
+    async def forget(self, ids: Sequence[str]) -> None:
+        """Trust these keys no more: here at once, on other nodes within `KEY_TRUSTED`. Raises StoreError."""
+        for doc in await self._store.get_many(DATABASE, [f"{PREFIX}{id}" for id in ids]):
+            if doc is not None:
+                with contextlib.suppress(Conflict, NotFound):  # Another node was faster.
+                    await self._store.delete(DATABASE, doc["_id"], doc["_rev"])
+        for id in ids:
+            self._known.pop(id, None)
 
     async def _read(self, id: str) -> Ed25519PublicKey | None:
         try:

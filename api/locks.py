@@ -1,7 +1,7 @@
 """One change at a time to what must be unique.
 
 A check that a name is free and the write that takes it are two steps; a lock over both keeps two requests of this
-server from taking the same name. It does not reach other nodes that share the store.
+server from taking the same name, and tells what has it. Between nodes that share the store claims do (`taking.py`).
 """
 
 from __future__ import annotations

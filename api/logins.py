@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from mirliton.api.counters import Counters
 from mirliton.api.credentials import VIEW, Credentials, is_imported
 from mirliton.api.errors import InvalidCredentials, TooManyRequests
 from mirliton.api.identity import load_account, load_user, own_addresses
-from mirliton.api.recoveries import redeemed
+from mirliton.api.recoveries import whose
 from mirliton.api.throttle import Throttle
 
 FAILURE_TIME = 0.3
@@ -69,9 +69,14 @@ class Logins:
         self._recoveries = Throttle(RECOVERIES, RECOVERY_REFILL, clock)
         self._per_address = Throttle(PER_ADDRESS, REFILL, clock)
 
-    async def user(self, login: UserLogin, address: str) -> tuple[Document, Document]:
-        """The account and user that log in. Raises InvalidCredentials, TooManyRequests, StoreError."""
-        found: tuple[Document, Document] = await self._guarded(self._user(login), login.account, address)
+    async def user(
+        self, login: UserLogin, address: str, wrong: Callable[[], Awaitable[None]] | None = None
+    ) -> tuple[Document, Document]:
+        """The account and user that log in. Raises InvalidCredentials, TooManyRequests, StoreError.
+
+        `wrong` is done for credentials that are, within the time in which these are answered.
+        """
+        found: tuple[Document, Document] = await self._guarded(self._user(login), login.account, address, wrong)
         return found
 
     async def account(self, api_key: str, address: str) -> Document:
@@ -98,8 +103,8 @@ class Logins:
         return found
 
     async def by_reset_id(self, reset_id: str, now: float, address: str) -> tuple[Document, Document]:
-        """The account and user of a reset id, which is worth nothing from now on; raises as `user`."""
-        found: tuple[Document, Document] = await self._guarded(redeemed(self._store, reset_id, now), "", address)
+        """The account and user of a reset id; raises as `user`."""
+        found: tuple[Document, Document] = await self._guarded(whose(self._store, reset_id, now), "", address)
         return found
 
     def may_recover(self, username: str, account: str, address: str) -> None:
@@ -118,7 +123,9 @@ class Logins:
         """The ids of the accounts that the login may mean. Raises StoreError."""
         return await self._accounts(login)
 
-    async def _guarded(self, looking: Any, account: str, address: str) -> Any:
+    async def _guarded(
+        self, looking: Any, account: str, address: str, wrong: Callable[[], Awaitable[None]] | None = None
+    ) -> Any:
         try:
             for throttle, key in ((self._per_address, address), (self._per_account, (address, account))):
                 wait = throttle.take(key)
@@ -131,6 +138,8 @@ class Logins:
                 found = await looking
             except InvalidCredentials:
                 self._counters.logins_failed += 1
+                if wrong is not None:
+                    await wrong()
                 await asyncio.sleep(max(0.0, answer_at - loop.time()))
                 raise
         finally:

@@ -23,7 +23,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from mirliton.api.cluster import CLUSTER, Card, Describe
+from mirliton.api.cluster_messages import CLUSTER, Card, Describe
 from mirliton.api.counters import counters_of
 from mirliton.api.listening import Listener, Where
 from mirliton.config import MetricsSettings

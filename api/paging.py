@@ -175,6 +175,11 @@ def _flag(text: str) -> bool:
     return text.lower() in ("true", "yes", "1", "")
 
 
+def start_key_of(key: Any) -> str:
+    """The start key of a page that begins with this key of a view."""
+    return _encoded(key, 0)
+
+
 def _encoded(key: Any, skip: int) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([key, skip])).decode().rstrip("=")
 

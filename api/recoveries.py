@@ -40,13 +40,21 @@ async def issued(store: Store, account_id: str, user: Document, now: float) -> s
     return reset_id
 
 
-async def redeemed(store: Store, reset_id: str, now: float) -> tuple[Document, Document]:
-    """The account and user of a reset id, which is worth nothing from now on. Raises InvalidCredentials, StoreError."""
+async def redeem(store: Store, reset_id: str) -> None:
+    """The reset id is worth nothing from now on. Raises InvalidCredentials where it was so already, StoreError."""
     try:
         doc = await store.get(DATABASE, _id(reset_id))
         # Whoever deletes it has it; of two who come at once one does.
         await store.delete(DATABASE, doc["_id"], doc["_rev"])
     except (NotFound, Conflict):
+        raise InvalidCredentials from None
+
+
+async def whose(store: Store, reset_id: str, now: float) -> tuple[Document, Document]:
+    """The account and user of a reset id. Raises InvalidCredentials, StoreError."""
+    try:
+        doc = await store.get(DATABASE, _id(reset_id))
+    except NotFound:
         raise InvalidCredentials from None
     account = await load_account(store, doc["account_id"])
     user = await load_user(store, doc["account_id"], doc["owner_id"])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirliton.actors.store import Document
+from mirliton.api.taking import Things
 from mirliton.config import ValidationError
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ Prepare = Callable[["Context", Document, "Document | None"], list[ValidationErro
 
 Finish = Callable[["Context", Document, "Document | None"], Awaitable[Document]]
 """The document as it is stored, made of one that nothing is wrong with: for what costs too much before that."""
+
+IdOf = Callable[[Document], str | None]
+"""The id of a document, by what it says of itself."""
 
 Changed = Callable[["Context", Document], Awaitable[None]]
 """What follows from a stored change. When it fails the client is told so, and making the change again mends it."""
@@ -59,7 +63,11 @@ class Resource:
     checks: tuple[Check, ...] = ()
     finish: Finish | None = None
     changed: Changed | None = None
+    id_of: IdOf | None = None
+    """The id of a new document that says itself what it is; None for one that gets a random one."""
     facts: Facts | None = None
+    things: Things | None = None
+    """What a document has and no other of the account may have, for what is written on several nodes (`taking.py`)."""
     everywhere: bool = False
     """Whether its checks look beyond the account, so that one change is made at a time in all accounts."""
     owned: bool = False

@@ -11,14 +11,16 @@ A user whose `priv_level` is not admin acts only within their own account, and t
 
 and in a document of their own they change only what its resource lists (`Resource.plain_fields`): forwarding, greetings
 and the like, not what costs money or gives rights. Kazoo restricts such users only where a token_restrictions document
-says so; we do it always.
+says so; we do it always, and what such a document says comes on top (`restrictions.py`).
 """
 
 from __future__ import annotations
 
 from mirliton.actors.store import Document, Store
+from mirliton.actors.system_config import config_of
 from mirliton.api.errors import BadIdentifier, Forbidden
 from mirliton.api.identity import Identity, load_account, master_account_id, tree_of
+from mirliton.api.restrictions import CATEGORY, accounts_of, allows, endpoint_of, rules_for
 from mirliton.api.routing import Route
 
 
@@ -29,6 +31,15 @@ async def authorise(
 
     Raises BadIdentifier where the account does not exist and the asker may know that; StoreError.
     """
+    account = await _by_scope(route, method, parameters, identity, store)
+    if not await _unrestricted(route, method, parameters, identity, account, store):
+        raise Forbidden("access denied by token restrictions")
+    return account
+
+
+async def _by_scope(
+    route: Route, method: str, parameters: dict[str, str], identity: Identity, store: Store
+) -> Document | None:
     if route.scope == "token":
         return None
     if route.scope == "master":
@@ -54,6 +65,25 @@ async def authorise(
     if account is None:
         raise BadIdentifier(account_id)
     return account
+
+
+async def _unrestricted(
+    route: Route,
+    method: str,
+    parameters: dict[str, str],
+    identity: Identity,
+    account: Document | None,
+    store: Store,
+) -> bool:
+    systems = await config_of(store, CATEGORY)
+    priv_level = "admin" if identity.user is None else str(identity.user.get("priv_level", "user"))
+    rules = rules_for(identity.restrictions, systems, str(identity.claims.get("method")), priv_level)
+    if rules is None or await is_master(identity, store):
+        return True
+    endpoint, path = endpoint_of(route, parameters)
+    in_url = str(account["_id"]) if account is not None else None
+    accounts = accounts_of(identity.account_id, in_url, tree_of(account or {}))
+    return allows(rules, endpoint, path, method, accounts)
 
 
 async def is_master(identity: Identity, store: Store) -> bool:

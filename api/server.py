@@ -13,6 +13,7 @@ from aiohttp import web
 from mirliton.actors.store import Store
 from mirliton.actors.store.client import StoreClient
 from mirliton.api.addresses import networks
+from mirliton.api.attempts import Attempts
 from mirliton.api.authentication import Authentication
 from mirliton.api.buckets import Buckets
 from mirliton.api.context import Services
@@ -23,7 +24,8 @@ from mirliton.api.listening import Listener, Where
 from mirliton.api.logins import Logins
 from mirliton.api.routes import all_routes
 from mirliton.api.routing import Router
-from mirliton.api.tokens import Tokens
+from mirliton.api.second_factor import SecondFactor
+from mirliton.api.tokens import LONGEST, Tokens
 from mirliton.config import ApiSettings
 from mirliton.runtime import From, GenServer, Name, Reply
 
@@ -41,7 +43,7 @@ class ApiServer(GenServer):
         self.trap_exit(True)
         node = self.node
         opened: Store = store if store is not None else StoreClient(node)
-        tokens = Tokens(opened, settings.token_lifetime, node.clock.time)
+        tokens = Tokens(opened, settings.token_lifetime, node.clock.time, LONGEST)
         credentials = Credentials(opened, settings.login_secret, node.clock.time)
         logins = Logins(opened, node.clock.now, counters_of(node), credentials)
         services = Services(
@@ -54,6 +56,8 @@ class ApiServer(GenServer):
             credentials,
             Authentication(opened, tokens, logins, node.clock.time),
             Buckets(settings.bucket_tokens, settings.bucket_fill, node.clock.now, counters_of(node)),
+            SecondFactor(opened, node.clock.time, node.clock.now),
+            Attempts(opened, node.clock.time, node.clock.now),
             networks(settings.trusted_proxies),
         )
         dispatcher = Dispatcher(services, Router(all_routes()))

@@ -21,28 +21,44 @@ from mirliton.api.keys import Keys
 
 ISSUER: Final = "mirliton"
 ALGORITHM: Final = "EdDSA"
+LONGEST: Final = 30 * 86_400
+"""Seconds of the longest life that an account may give its tokens."""
 MAX_VERIFIED: Final = 10_000
 MAX_TOKEN: Final = 2048
 """Characters; ours have some 450."""
 
 
 class Tokens:
-    """Makes and reads tokens. `clock` gives unix seconds; `lifetime` is in seconds."""
+    """Makes and reads tokens. `clock` gives unix seconds; `lifetime` is theirs, in seconds, and `longest` what may be
+    asked for instead."""
 
-    def __init__(self, store: Store, lifetime: float, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, lifetime: float, clock: Callable[[], float], longest: float = 0.0) -> None:
         self._lifetime = lifetime
+        self._longest = max(lifetime, longest)
         self._clock = clock
-        self._keys = Keys(store, lifetime, clock)
+        self.keys = Keys(store, self._longest, clock)
         self._verified: OrderedDict[bytes, tuple[str, dict[str, Any]]] = OrderedDict()
         """Tokens whose signature was right, by their SHA-256: with the id of its key, and their claims."""
 
-    async def make(self, method: str, account_id: str, owner_id: str | None, secret: bytes, **more: str) -> str:
-        """A token for this account (and user); it stands and falls with `secret`. Raises StoreError."""
+    async def make(
+        self,
+        method: str,
+        account_id: str,
+        owner_id: str | None,
+        secret: bytes,
+        *,
+        lifetime: float | None = None,
+        **more: str,
+    ) -> str:
+        """A token for this account (and user); it stands and falls with `secret`. Raises StoreError.
+
+        Its `lifetime` is the server's unless another is given.
+        """
         now = int(self._clock())
         claims: dict[str, Any] = {
             "iss": ISSUER,
             "iat": now,
-            "exp": now + int(self._lifetime),
+            "exp": now + int(self._lifetime if lifetime is None else min(lifetime, self._longest)),
             "jti": secrets.token_hex(8),
             "method": method,
             "account_id": account_id,
@@ -51,7 +67,7 @@ class Tokens:
         }
         if owner_id is not None:
             claims["owner_id"] = owner_id
-        key = await self._keys.signing()
+        key = await self.keys.signing()
         return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.id})
 
     async def read(self, token: str) -> dict[str, Any]:
@@ -64,7 +80,7 @@ class Tokens:
         print_ = hashlib.sha256(token.encode(errors="replace")).digest()
         id, claims = self._verified.get(print_, ("", {}))
         # The signature was right and stays so; whether its key is still trusted, and the time, are asked anew.
-        if not claims or await self._keys.public(id) is None:
+        if not claims or await self.keys.public(id) is None:
             id, claims = await self._verify(token)
             self._verified[print_] = (id, claims)
             if len(self._verified) > MAX_VERIFIED:
@@ -78,7 +94,7 @@ class Tokens:
         """The id of the key that a token is signed with, and its claims. Raises as `read`."""
         try:
             id = jwt.get_unverified_header(token).get("kid")
-            key = await self._keys.public(id) if isinstance(id, str) else None
+            key = await self.keys.public(id) if isinstance(id, str) else None
             if key is None:
                 raise InvalidCredentials
             claims: dict[str, Any] = jwt.decode(
@@ -115,8 +131,9 @@ def user_secret(user: Document) -> bytes:
 
 
 def account_secret(account: Document) -> bytes:
-    """What the tokens of an API key stand and fall with."""
-    return str(account.get("pvt_api_key", "")).encode()
+    """What the tokens of the account as such stand and fall with: its API key, and a secret that can be reset."""
+    reset = account.get("pvt_signature_secret")
+    return str(account.get("pvt_api_key", "")).encode() + (f"\0{reset}".encode() if reset is not None else b"")
 
 
 def identity(secret: bytes, account_id: str, owner_id: str | None) -> str:

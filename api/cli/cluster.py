@@ -1,4 +1,4 @@
-"""`mirliton node`, one node of a cluster; and `mirliton cluster`: how its nodes are, and drain one."""
+"""`mirliton node`, one node of a cluster; and `mirliton cluster`: how its nodes are, drain one, move what they run."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 
+from mirliton.actors.switching import switch_group
 from mirliton.api.cli.client import Control
 from mirliton.api.cli.errors import CommandError, NotRunning
 from mirliton.api.cli.logs import configure
+from mirliton.api.cli.printing import columns
 from mirliton.api.cli.show import say
 from mirliton.config import Settings
 from mirliton.supervisors.node_supervisor import NodeSupervisor
 from mirliton.supervisors.programs import Program
 
 LOOK_AGAIN: Final = 0.5
+SWITCH: Final = switch_group("")
 NODE_MAIN: Final = "mirliton.api.cli.node:main"
 _OVERRIDES: Final = {"name": "MIRLITON_NODE_NAME", "apps": "MIRLITON_NODE_APPS", "amqp": "MIRLITON_AMQP_URI"}
 
@@ -35,7 +38,7 @@ def add_commands(commands: Any) -> None:
     )
     node.set_defaults(do=_run, overrides=_overrides)
 
-    cluster = commands.add_parser("cluster", help="the nodes of a cluster: how they are, and drain one")
+    cluster = commands.add_parser("cluster", help="the nodes of a cluster: how they are, drain one, move what they run")
     own = cluster.add_subparsers(required=True, metavar="COMMAND")
     status = own.add_parser("status", help="show all nodes that are up")
     status.add_argument("--json", action="store_true")
@@ -48,6 +51,12 @@ def add_commands(commands: Any) -> None:
     resume = own.add_parser("resume", help="let a drained node take calls again")
     resume.add_argument("node")
     resume.set_defaults(do=_resume)
+    move = own.add_parser("move", help="have something that runs on one node at a time run on another")
+    move.add_argument("what", help="shard:7, an entity (account:ID), an application (acdc) or a switch (switch:fs1)")
+    move.add_argument("node")
+    move.set_defaults(do=_move)
+    rebalance = own.add_parser("rebalance", help="deal out evenly what runs on one node at a time, and the shards")
+    rebalance.set_defaults(do=_rebalance)
 
 
 def _overrides(options: argparse.Namespace) -> Mapping[str, str]:
@@ -72,13 +81,13 @@ def _run(_: argparse.Namespace, settings: Settings) -> int:
 
 
 def _status(options: argparse.Namespace, settings: Settings) -> None:
-    with _door(settings) as control:
+    with door(settings) as control:
         cards = control.ask("cluster")
     say(json.dumps(cards, indent=2) if options.json else table(cards))
 
 
 def _drain(options: argparse.Namespace, settings: Settings) -> None:
-    with _door(settings) as control:
+    with door(settings) as control:
         card = control.ask("drain", node=options.node, force=options.force)
         deadline = time.monotonic() + options.wait
         told = ""
@@ -96,16 +105,34 @@ def _drain(options: argparse.Namespace, settings: Settings) -> None:
 
 
 def _resume(options: argparse.Namespace, settings: Settings) -> None:
-    with _door(settings) as control:
+    with door(settings) as control:
         control.ask("resume", node=options.node)
+
+
+def _move(options: argparse.Namespace, settings: Settings) -> None:
+    with door(settings) as control:
+        _tell(control.ask("move", what=options.what, node=options.node), f"{options.what} is on {options.node} already")
+
+
+def _rebalance(_: argparse.Namespace, settings: Settings) -> None:
+    with door(settings) as control:
+        _tell(control.ask("rebalance"), "all is dealt out evenly already")
+
+
+def _tell(shifts: list[dict[str, str]], nothing: str) -> None:
+    for shift in shifts:
+        say(f"{shift['what']}: {shift['from'] or 'nowhere'} → {shift['to']}")
+    if not shifts:
+        say(nothing)
 
 
 def _left(card: Mapping[str, Any]) -> str:
     acting = f", and runs {', '.join(card['acting'])}" if card["acting"] else ""
-    return f"{card['calls']} calls and {card['executors']} executors left{acting}"
+    shards = f", {card['to_give']} shards" if card["to_give"] else ""
+    return f"{card['calls']} calls and {card['executors']} executors left{shards}{acting}"
 
 
-def _door(settings: Settings) -> Control:
+def door(settings: Settings) -> Control:
     """A node of this state directory that can be asked: that of the settings, or any."""
     try:
         return Control(settings.control_socket)
@@ -120,24 +147,33 @@ def _door(settings: Settings) -> Control:
         raise
 
 
-_COLUMNS: Final = ("NODE", "APPLICATIONS", "SINCE", "VERSION", "CALLS", "EXECUTORS", "SEES", "STATE")
+_COLUMNS: Final = (
+    "NODE", "APPLICATIONS", "SINCE", "VERSION", "CALLS", "EXECUTORS", "SHARDS", "ENTITIES", "TAKEN", "GIVEN",
+    "SEES", "STATE",
+)  # fmt: skip
 
 
 def table(cards: list[dict[str, Any]]) -> str:
     """The nodes, a line each."""
-    rows = [_COLUMNS, *(_row(card) for card in sorted(cards, key=lambda card: str(card["node"])))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    return "\n".join(
-        "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return columns([_COLUMNS, *(_row(card) for card in sorted(cards, key=lambda card: str(card["node"])))])
 
 
 def _row(card: Mapping[str, Any]) -> tuple[str, ...]:
-    apps = " ".join(f"{app}*" if app in card["acting"] else app for app in card["apps"])
+    apps = " ".join(_app(app, card["acting"]) for app in card["apps"])
     since = datetime.fromtimestamp(card["since"], UTC).strftime("%Y-%m-%d %H:%M:%S") if card["since"] else "-"
     state = "drained" if card["drained"] else "ready" if card["ready"] else _problems(card)
-    counts = (str(card["calls"]), str(card["executors"]), str(len(card["nodes"])))
+    counted = ("calls", "executors", "shards", "entities", "taken", "given")
+    counts = (*(str(card[each]) for each in counted), str(len(card["nodes"])))
     return card["node"], apps or "-", since, card["version"] or "-", *counts, state
+
+
+def _app(app: str, acting: Sequence[str]) -> str:
+    """An application as a line of the table shows it: what runs on one node at a time has a star where it does, and
+    ecallmgr says which switches it has."""
+    if app in acting:
+        return f"{app}*"
+    switches = [group.removeprefix(SWITCH) for group in acting if app == "ecallmgr" and group.startswith(SWITCH)]
+    return f"{app}({' '.join(switches)})" if switches else app
 
 
 def _problems(card: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from mirliton.api.cli import chaos, chaos_proxy, cluster, db, printing, prompts
+from mirliton.api.cli import chaos, chaos_proxy, cluster, db, dead_letters, printing, prompts, switches
 from mirliton.api.cli.bench import run_bench
 from mirliton.api.cli.client import Control
 from mirliton.api.cli.errors import CommandError
@@ -109,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
 
     add_commands(commands)
     cluster.add_commands(commands)
+    dead_letters.add_commands(commands)
+    switches.add_commands(commands)
 
     bench = commands.add_parser("bench", help="measure the runtime beside asyncio and Erlang (in a checkout)")
     bench.add_argument("--json", action="store_true", help="a list of name, value, unit, ratio_to_asyncio/_erlang")

@@ -17,9 +17,31 @@ from mirliton.actors.kapi.channels import QueryChannelsReq, QueryChannelsResp
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.documents import public
 from mirliton.actors.store.names import Month, month_id, month_of_db
-from mirliton.actors.switching import CHANNELS, LegEvent, LegParked, SwitchApi, WatchLegs, switch_name
-from mirliton.api import sup
-from mirliton.api.cluster import CLUSTER, CannotDrain, Card, Drain, Resume, Survey, shown
+from mirliton.actors.switching import (
+    CHANNELS,
+    Incomplete,
+    LegEvent,
+    LegParked,
+    LegsMissed,
+    SwitchApi,
+    WatchLegs,
+    as_far_as_known,
+    switch_name,
+)
+from mirliton.api import dead_letters, sup, switches
+from mirliton.api.cluster_messages import (
+    CLUSTER,
+    CannotDrain,
+    Card,
+    Drain,
+    Move,
+    NotMoved,
+    Rebalance,
+    Resume,
+    Shifts,
+    Survey,
+    shown,
+)
 from mirliton.runtime import CallError, Down, Name, NameAt, Ref, TimerFired
 from mirliton.supervisors import Application, BadRequest, ControlSocket
 from mirliton.supervisors.control import BY, text
@@ -47,7 +69,9 @@ class ControlServer(ControlSocket):
     async def answer(self, request: dict[str, Any]) -> Any:
         match request.get("do"):
             case "status":
-                return self.inspector.status() | {"channels": len(await self._channels())}
+                answer = await self.call(CHANNELS, QueryChannelsReq(fields=["uuid"]))
+                unknown = {"channels_unknown": answer.missing} if isinstance(answer, Incomplete) else {}
+                return self.inspector.status() | {"channels": len(as_far_as_known(answer).channels)} | unknown
             case "follow":
                 return await self._follow()
             case "channels":
@@ -66,6 +90,20 @@ class ControlServer(ControlSocket):
                 return shown(_card(await self.call(self._node(request), Drain(force), timeout=ANSWER_TIMEOUT)))
             case "resume":
                 return shown(_card(await self.call(self._node(request), Resume(), timeout=ANSWER_TIMEOUT)))
+            case "move":
+                self.log.warning("audit", operation="move", by=BY, what=text(request, "what"), to=text(request, "node"))
+                move = Move(text(request, "what"), text(request, "node"))
+                return _shifts(await self.call(CLUSTER, move, timeout=ANSWER_TIMEOUT))
+            case "rebalance":
+                self.log.warning("audit", operation="rebalance", by=BY)
+                return _shifts(await self.call(CLUSTER, Rebalance(), timeout=ANSWER_TIMEOUT))
+            case "switches":
+                return await switches.switches(self)
+            case "switch_drain" | "switch_resume" as operation:
+                self.log.warning("audit", operation=operation, by=BY, switch=text(request, "switch"))
+                return await self._drain_switch(text(request, "switch"), on=operation == "switch_drain")
+            case "dead_letters":
+                return await self._dead_letters(request)
         return await super().answer(request)
 
     def handle_info(self, message: Any) -> None:
@@ -74,6 +112,8 @@ class ControlServer(ControlSocket):
                 self._tell(event_name(event), event)
             case LegParked(leg=leg):
                 self._tell("CHANNEL_PARK", leg)
+            case LegsMissed():
+                pass
             case Down(ref=ref) if ref == self.table:
                 # The channel table is being restarted; it has forgotten who watches.
                 self.table = None
@@ -133,8 +173,21 @@ class ControlServer(ControlSocket):
         node = self.inspector
         return await sup.run(sup.Sup(node.node, StoreClient(self), node.root), module, function, arguments)
 
+    async def _dead_letters(self, request: dict[str, Any]) -> Any:
+        action = text(request, "action", "list", ("list", "show", "redrive", "discard"))
+        id = text(request, "id") if request.get("id") is not None else None
+        match action:
+            case "list":
+                return await dead_letters.listed(self.node)
+            case "show":
+                return await dead_letters.shown(self.node, text(request, "id"))
+        self.log.warning("audit", operation=f"dead_letters_{action}", by=BY, letter=id)
+        return await (dead_letters.redrive if action == "redrive" else dead_letters.discard)(self.node, id)
+
     async def _channels(self) -> dict[str, Any]:
-        answer: QueryChannelsResp = await self.call(CHANNELS, QueryChannelsReq())
+        answer: QueryChannelsResp | Incomplete = await self.call(CHANNELS, QueryChannelsReq())
+        if isinstance(answer, Incomplete):
+            raise BadRequest(f"nobody answers for the channels of {', '.join(answer.missing)} just now")
         return dict(answer.channels)
 
     async def _cdrs(self, request: dict[str, Any]) -> list[dict[str, Any]]:
@@ -152,6 +205,12 @@ class ControlServer(ControlSocket):
                 docs = await store.get_many(db, [month_id(month, str(call_id)) for call_id in call_ids[:1000]])
                 found += [public(doc) for doc in docs if doc is not None]
         return found
+
+    async def _drain_switch(self, name: str, *, on: bool) -> None:
+        try:
+            await switches.drain(self, name, on=on)
+        except (switches.NoSuchSwitch, switches.SwitchTrouble) as error:
+            raise BadRequest(str(error)) from error
 
     def _node(self, request: dict[str, Any]) -> Name | NameAt:
         node = text(request, "node")
@@ -171,6 +230,13 @@ def _card(answer: Any) -> Card:
         raise BadRequest(f"{answer.reason}; with --force it is drained all the same")
     assert isinstance(answer, Card)
     return answer
+
+
+def _shifts(answer: Any) -> list[dict[str, str]]:
+    if isinstance(answer, NotMoved):
+        raise BadRequest(answer.reason)
+    assert isinstance(answer, Shifts)
+    return [{"what": each.what, "from": each.origin, "to": each.to} for each in answer.shifts]
 
 
 class Following:

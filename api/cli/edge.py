@@ -4,6 +4,7 @@
     ├── registrar        tells proxies the passwords of phones
     ├── omnipresence     tells proxies who is on the phone and who has messages
     ├── advertiser       tells proxies which switches there are
+    ├── doc_updates      tells third parties which documents have changed
     └── edge             the connections to the brokers: last to come and first to go, so that somebody hears what comes
 
 Five restarts in ten seconds, then the node's root decides. Calls do not depend on any of it.
@@ -18,10 +19,12 @@ from typing import Final
 from mirliton.actors.edge import EDGE, Edge, Interest
 from mirliton.actors.edge.amqp import AmqpLink
 from mirliton.actors.edge.border import Listeners
+from mirliton.actors.edge.doc_updates import DOC_UPDATES, DocUpdates
 from mirliton.actors.edge.metrics import EdgeCollector
 from mirliton.actors.kapi.authn import AuthnReq
 from mirliton.actors.kapi.presence import MwiQuery, Probe
 from mirliton.actors.kapi.registration import RegFlush, RegQuery, RegSuccess
+from mirliton.actors.presence import OMNIPRESENCE
 from mirliton.api.metrics import MakeCollector
 from mirliton.config import EdgeSettings, Secret
 from mirliton.ecallmgr.advertising import ADVERTISER, Advertiser
@@ -29,7 +32,6 @@ from mirliton.ecallmgr.registrations import REGISTRAR
 from mirliton.runtime import Address, Name
 from mirliton.supervisors import Tree, supervisor, worker
 from mirliton.whapps.omnipresence import app as omnipresence
-from mirliton.whapps.omnipresence.listener import OMNIPRESENCE
 from mirliton.whapps.omnipresence.metrics import OmnipresenceCollector
 from mirliton.whapps.registrar import app as registrar
 from mirliton.whapps.registrar.listener import AUTHN
@@ -41,6 +43,9 @@ QUEUE_LENGTH: Final = 10_000
 """Messages that may wait at a broker for us: a proxy that is asked tells all its registrations at once."""
 PROXIES_NEED: Final = ("nodes", "presence", "registration")
 """Families that are published always: a proxy may bind single keys of them."""
+
+OTHERS_MAY_WANT: Final = ("conf",)
+"""Families that are published while somebody has bound them."""
 
 OF_ONE_NODE: Final[Listeners] = {AuthnReq: AUTHN, Probe: OMNIPRESENCE, MwiQuery: OMNIPRESENCE}
 """What one of all nodes answers."""
@@ -67,7 +72,7 @@ def tree(settings: EdgeSettings, switches: Sequence[str], interface: str, apps: 
         links,
         APP,
         OF_ALL_NODES,
-        Interest(dict.fromkeys(PROXIES_NEED, "always")),
+        Interest({**dict.fromkeys(PROXIES_NEED, "always"), **dict.fromkeys(OTHERS_MAY_WANT, "bound")}),
         OF_ONE_NODE,
         TOLD,
         QUEUE_LENGTH,
@@ -80,6 +85,7 @@ def tree(settings: EdgeSettings, switches: Sequence[str], interface: str, apps: 
             supervisor(registrar.tree(EDGE)),
             supervisor(omnipresence.tree(EDGE)),
             worker(Advertiser, *heartbeat, id="advertiser", name=ADVERTISER),
+            worker(DocUpdates, EDGE, id="doc_updates", name=DOC_UPDATES),
             edge,
         ],
         intensity=5,

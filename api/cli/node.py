@@ -19,7 +19,7 @@ from mirliton.api.cli import joined, root
 from mirliton.api.cli.demo import load_demo
 from mirliton.api.cli.logs import configure
 from mirliton.api.cli.root import ROOT
-from mirliton.api.cluster import CLUSTER, Card, Drain
+from mirliton.api.cluster_messages import CLUSTER, Card, Drain
 from mirliton.config import Settings
 from mirliton.runtime import CallError, Crash, Node, Shutdown, StartError, Watchdog
 from mirliton.runtime.distribution import Distribution
@@ -42,7 +42,7 @@ async def _run(heartbeat: Heartbeat, settings: Settings) -> int:
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     limits = Watchdog(settings.node.slow_handler, settings.node.stalled_handler)
-    node = Node(settings.node.name, watchdog=limits, short_pauses=True)
+    node = Node(settings.node_name, watchdog=limits, short_pauses=True)
     if not settings.amqp.uri:
         async with node:
             return await _serve(heartbeat, settings, node, stop)
@@ -52,7 +52,7 @@ async def _run(heartbeat: Heartbeat, settings: Settings) -> int:
     except OSError as error:
         return _refused(node, f"the state directory {state} cannot be made: {error.strerror}", os.EX_UNAVAILABLE)
     try:
-        distribution = joined.distribution(node, settings.amqp)
+        distribution = joined.distribution(node, settings.amqp, settings.zones)
     except OSError as error:
         return _refused(node, f"the certificates for the broker cannot be used: {error}", os.EX_CONFIG)
     node.attach(loop)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mirliton.supervisors.chaos.report import ms, report_text
@@ -49,13 +49,19 @@ def anything(answer: Any) -> str:
     return _text(answer)
 
 
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of as many texts each, under one another."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
 def processes(picture: dict[str, Any]) -> str:
     """The nodes of a host, a line each, and the host itself below them."""
     rows = [["NODE", "STATE", "PID", "SECONDS", "STARTS", "MEMORY", ""], *map(_process, picture["nodes"])]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     host = picture["host"]
-    return "\n".join([*lines, "", f"host {host['state']}, pid {host['os_pid']}: {host['status']}"])
+    return "\n".join([columns(rows), "", f"host {host['state']}, pid {host['os_pid']}: {host['status']}"])
 
 
 def _process(node: dict[str, Any]) -> list[str]:

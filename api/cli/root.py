@@ -2,14 +2,17 @@
 
     mirliton (one_for_one)
     ├── store            the document store
-    ├── account_keeping  accounts, each an actor
+    ├── store_follower   what others change in it
+    ├── entity_keeping   accounts, ledgers, conferences, queues and agents
     ├── cdr              records of ended legs
     ├── callflow         where calls go
     ├── stepswitch       carriers
     ├── teletype         mails
+    ├── media_mgr        where media are
     ├── ecallmgr         the switches and their calls
     ├── hotornot         what calls cost
     ├── hangups          how calls end, and alerts
+    ├── tasks            what is done in the background
     ├── edge             SIP proxies and third parties; only with the setting edge.amqp_uri
     ├── metrics          Prometheus
     ├── api              REST
@@ -33,37 +36,50 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from mirliton.actors import account
+from mirliton.actors import entity_server
+from mirliton.actors.conference_metrics import ConferenceCollector
 from mirliton.actors.store import CouchAddress, CouchTuning
+from mirliton.actors.store.follower import FOLLOWER, Follower
 from mirliton.actors.store.metrics import StoreCollector
 from mirliton.actors.store.server import STORE, StoreServer
 from mirliton.actors.switching import switch_name
 from mirliton.api.app import children as api_children
 from mirliton.api.cli import edge
 from mirliton.api.cli.control import CONTROL, ControlServer
-from mirliton.api.cluster import CLUSTER, ClusterCollector, ClusterServer
+from mirliton.api.cli.store_keys import store_keys
+from mirliton.api.cluster import ClusterServer
+from mirliton.api.cluster_messages import CLUSTER
+from mirliton.api.cluster_metrics import ClusterCollector
 from mirliton.api.metrics import MakeCollector
+from mirliton.api.outside_chaos import OUTSIDE, OutsideChaos
 from mirliton.config import Settings
 from mirliton.ecallmgr import app as ecallmgr
 from mirliton.ecallmgr.connection import SwitchAddress
-from mirliton.ecallmgr.metrics import SwitchCollector
+from mirliton.ecallmgr.metrics import SwitchCollector, Tells, every_switch
 from mirliton.ecallmgr.switch_http import Media, SwitchHttpAddress
 from mirliton.ecallmgr.translate import Surroundings
+from mirliton.ecallmgr.xml_curl.answering import LookupSettings
 from mirliton.runtime import Name, Node
 from mirliton.supervisors import Application, ChildSpec, Tree, supervisor, worker
 from mirliton.supervisors.chaos import CHAOS, ChaosServer
+from mirliton.supervisors.entities import Options, ShardHub
 from mirliton.whapps.acdc import app as acdc
 from mirliton.whapps.acdc.metrics import AcdcCollector
 from mirliton.whapps.callflow import app as callflow
 from mirliton.whapps.callflow.metrics import CallflowCollector
+from mirliton.whapps.callflow.overload import Bounds
 from mirliton.whapps.cdr import app as cdr
 from mirliton.whapps.cdr.metrics import CdrCollector
-from mirliton.whapps.conference import app as conference
-from mirliton.whapps.conference.metrics import ConferenceCollector
 from mirliton.whapps.hangups import app as hangups
 from mirliton.whapps.hotornot import app as hotornot
+from mirliton.whapps.media_mgr import app as media_mgr
+from mirliton.whapps.media_mgr.speech import EspeakNg, Speech
+from mirliton.whapps.media_mgr.spoken import Spoken
+from mirliton.whapps.registrar import app as registrar
 from mirliton.whapps.stepswitch import app as stepswitch
 from mirliton.whapps.stepswitch.metrics import StepswitchCollector
+from mirliton.whapps.tasks import app as tasks
+from mirliton.whapps.tasks.metrics import TasksCollector
 from mirliton.whapps.teletype import app as teletype
 from mirliton.whapps.teletype.metrics import TeletypeCollector
 from mirliton.whapps.teletype.smtp import MailServer
@@ -81,20 +97,30 @@ def tree(settings: Settings) -> Tree:
     return Tree(
         "one_for_one",
         [
-            worker(StoreServer, store_place(settings), id="store", name=STORE, keep_mail=True, shutdown=10.0),
-            supervisor(account.tree()),
+            worker(
+                StoreServer,
+                store_place(settings),
+                store_keys(settings),
+                id="store",
+                name=STORE,
+                keep_mail=True,
+                shutdown=10.0,
+            ),
+            worker(Follower, id="store_follower", name=FOLLOWER),
+            supervisor(entity_server.tree(ShardHub(settings.entities.shards).shards, entity_options(settings))),
             supervisor(cdr.tree()),
-            supervisor(callflow.tree(media)),
+            supervisor(callflow.tree(media, call_bounds(settings))),
             supervisor(stepswitch.tree()),
             supervisor(hotornot.tree()),
             supervisor(acdc.tree()),
-            supervisor(conference.tree()),
             supervisor(teletype.tree(mail_server(settings))),
+            supervisor(media_mgr.tree(media, speech(settings))),
             supervisor(switch_side(settings, secret)),
             supervisor(hangups.tree()),
+            supervisor(tasks.tree()),
             *edge_children(settings),
             *api_children(settings, collectors=collectors(settings)),
-            worker(ClusterServer, settings.node.all_apps, (), switch_names(settings), id="cluster", name=CLUSTER),
+            worker(ClusterServer, settings.node.all_apps, {}, switch_names(settings), id="cluster", name=CLUSTER),
             worker(
                 ControlServer, str(settings.control_socket), ROOT, parts(settings, media), id="control", name=CONTROL
             ),
@@ -106,23 +132,37 @@ def tree(settings: Settings) -> Tree:
     )
 
 
-def switch_side(settings: Settings, secret: bytes | None) -> Tree:
-    """ecallmgr's tree. Without the secret it takes no leg records and serves no media: somebody else does."""
+def entity_options(settings: Settings, *, hosts: bool = True) -> Options:
+    """How this node takes part in the entities."""
+    own = settings.entities
+    tick = min(0.5, own.lease / 6)
+    return Options(hosts=hosts, lease=own.lease, tick=tick, give_back=own.give_back, park_for=own.park_for)
+
+
+def switch_side(settings: Settings, secret: bytes | None, *, spread: bool = False) -> Tree:
+    """ecallmgr's tree. Without the secret it takes no leg records and serves no media: somebody else does. For `spread`
+    see there."""
     return ecallmgr.tree(
         switches(settings),
         surroundings(settings),
         http(settings, secret) if secret is not None else None,
         edge=edge.address(settings.edge),
         deviation=settings.ecallmgr.expires_deviation_time,
+        spread=spread,
     )
 
 
 def edge_children(settings: Settings) -> list[ChildSpec]:
-    """The edge, where there is a broker for it."""
+    """The edge, where there is a broker for it; else who tells our own switches the passwords of phones."""
     if not settings.edge.all_uris:
-        return []
+        return [supervisor(registrar.tree(None))] if settings.xml_curl.enabled else []
     names, interface = switch_names(settings), settings.ecallmgr.sip_interface
     return [supervisor(edge.tree(settings.edge, names, interface, settings.node.all_apps))]
+
+
+def call_bounds(settings: Settings) -> Bounds:
+    """Beyond which new calls are refused."""
+    return Bounds(settings.limits.calls, settings.limits.call_delay)
 
 
 def mail_server(settings: Settings) -> MailServer | None:
@@ -158,13 +198,15 @@ def parts(settings: Settings, media: Media) -> tuple[Application, ...]:
     version = importlib.metadata.version("mirliton")
     server = mail_server(settings)
     return (
-        Application("callflow", lambda _: callflow.tree(media), version=version, modules=("mirliton.whapps.callflow",)),
+        Application(
+            "callflow",
+            lambda _: callflow.tree(media, call_bounds(settings)),
+            version=version,
+            modules=("mirliton.whapps.callflow",),
+        ),
         Application("acdc", lambda _: acdc.tree(), version=version, modules=("mirliton.whapps.acdc",)),
         Application(
             "teletype", lambda _: teletype.tree(server), version=version, modules=("mirliton.whapps.teletype",)
-        ),
-        Application(
-            "conference", lambda _: conference.tree(), version=version, modules=("mirliton.whapps.conference",)
         ),
         Application("cdr", lambda _: cdr.tree(), version=version, modules=("mirliton.whapps.cdr",)),
     )
@@ -175,11 +217,18 @@ def chaos_children(settings: Settings) -> list[ChildSpec]:
     if not settings.chaos.enabled:
         return []
     names = switch_names(settings)
-    return [worker(ChaosServer, {"switches": partial(switches_connected, names)}, id="chaos", name=CHAOS)]
+    children = [worker(ChaosServer, {"switches": partial(switches_connected, names)}, id="chaos", name=CHAOS)]
+    if settings.chaos.outside:
+        folder, socket = settings.node.state_dir / f"chaos-{settings.node.name}", settings.control_socket
+        children.append(
+            worker(OutsideChaos, settings.chaos.outside, str(folder), str(socket), id="chaos_outside", name=OUTSIDE)
+        )
+    return children
 
 
 async def switches_connected(names: Sequence[str], node: Node) -> None:
-    """Raise unless each of the switches is connected, or soon is again."""
+    """Raise unless each of the switches is connected, or soon is again. Of one that another node has that is taken for
+    granted."""
     until = node.clock.now() + SWITCHES_WITHIN
     while away := [name for name in names if not _is_connected(node, name)]:
         if node.clock.now() >= until:
@@ -189,11 +238,13 @@ async def switches_connected(names: Sequence[str], node: Node) -> None:
 
 def _is_connected(node: Node, switch: str) -> bool:
     cell = node.find(switch_name(switch))
-    return cell is not None and getattr(cell.actor, "sockets", None) is not None
+    if cell is None:
+        return node.whereis(switch_name(switch)) is not None
+    return getattr(cell.actor, "sockets", None) is not None
 
 
-def collectors(settings: Settings) -> tuple[MakeCollector, ...]:
-    """What is told to Prometheus beyond the runtime, the supervisors and the API."""
+def collectors(settings: Settings, tells: Tells = every_switch) -> tuple[MakeCollector, ...]:
+    """What is told to Prometheus beyond the runtime, the supervisors and the API; `tells` says of which switches."""
     names = switch_names(settings)
     whapps = (
         CdrCollector,
@@ -202,8 +253,9 @@ def collectors(settings: Settings) -> tuple[MakeCollector, ...]:
         ConferenceCollector,
         StepswitchCollector,
         TeletypeCollector,
+        TasksCollector,
     )
-    own = (StoreCollector, ClusterCollector, *whapps, partial(SwitchCollector, switches=names))
+    own = (StoreCollector, ClusterCollector, *whapps, partial(SwitchCollector, switches=names, tells=tells))
     return (*own, *edge.collectors(settings.edge))
 
 
@@ -251,7 +303,25 @@ def http(settings: Settings, secret: bytes) -> SwitchHttpAddress | None:
         records.password.reveal(),
         secret,
         records.max_body,
+        lookups=lookups(settings),
+        spoken=settings.node.state_dir / settings.media.spoken,
     )
+
+
+def speech(settings: Settings) -> Speech | None:
+    """What speaks texts."""
+    own = settings.media
+    if not own.speaker:
+        return None
+    return Speech(EspeakNg(own.speaker), Spoken(settings.node.state_dir / own.spoken, own.spoken_most))
+
+
+def lookups(settings: Settings) -> LookupSettings | None:
+    """What switches may look up there."""
+    if not settings.xml_curl.enabled:
+        return None
+    times = settings.timeouts.route, settings.ecallmgr.fetch_timeout
+    return LookupSettings(settings.xml_curl.path, surroundings(settings), *times)
 
 
 def kept_secret(path: Path) -> bytes:

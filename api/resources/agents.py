@@ -18,15 +18,16 @@ from typing import Any, Final
 
 from mirliton.actors.agent_state import AgentState
 from mirliton.actors.kapi.acdc_agent import EndWrapup, Login, LoginQueue, Logout, LogoutQueue, Pause, Resume
-from mirliton.actors.queueing import ACDC, ACDC_DB, AgentIs, AskAgent, EnsureAgent, agent_name
-from mirliton.actors.store import DatabaseNotFound, Document, NotFound
+from mirliton.actors.queueing import AgentIs, AskAgent, agent_name
+from mirliton.actors.store import Document
 from mirliton.actors.store.documents import gregorian
 from mirliton.actors.store.names import account_db
 from mirliton.api.context import Answer, Context, parameter
 from mirliton.api.documents import load_document, required_object
 from mirliton.api.errors import InvalidData, Unavailable
 from mirliton.api.routing import Route
-from mirliton.runtime import CallError, Name
+from mirliton.runtime import CallError
+from mirliton.supervisors.entities import EntityStoreAway, entities_of
 
 LONGEST_PAUSE: Final = 30 * 86_400
 _ACTIONS: Final[dict[str, Callable[[str, str, float | None], Any]]] = {
@@ -105,7 +106,7 @@ async def _agent_id(context: Context) -> str:
 
 
 async def _now(context: Context, agent_id: str) -> AgentIs:
-    """What an agent is doing: by its actor's word, or what is stored of one that has none."""
+    """What an agent is doing: by its actor's word, or what one saved that does not run."""
     name = agent_name(context.account_id, agent_id)
     if context.services.node.whereis(name) is not None:
         try:
@@ -115,18 +116,20 @@ async def _now(context: Context, agent_id: str) -> AgentIs:
         else:
             assert isinstance(told, AgentIs)
             return told
+    entities = entities_of(context.services.node)
+    if entities is None:
+        raise Unavailable("agents cannot be asked now", "service_unavailable")
     try:
-        stored = await context.store.get(ACDC_DB, f"{context.account_id}-{agent_id}")
-    except (DatabaseNotFound, NotFound):
-        stored = {}
-    return AgentState.of(agent_id, stored).told(context.services.now(), ())
+        [saved] = await entities.saved([name])
+    except EntityStoreAway as error:
+        raise Unavailable(f"agents cannot be asked now: {error}", "service_unavailable") from error
+    return AgentState.of(agent_id, saved or {}).told(context.services.now(), ())
 
 
 async def _ask(context: Context, agent_id: str, request: Any) -> AgentIs:
     services = context.services
     try:
-        name = await services.call(ACDC, EnsureAgent(context.account_id, agent_id))
-        told = await services.call(name, request) if isinstance(name, Name) else name
+        told = await services.call(agent_name(context.account_id, agent_id), request)
     except CallError as error:
         raise Unavailable(f"the agent does not answer: {error}", "service_unavailable") from error
     if not isinstance(told, AgentIs):

@@ -10,11 +10,11 @@ from typing import Final
 from mirliton.api.buckets import LOGIN_COST
 from mirliton.api.context import Answer, Context
 from mirliton.api.documents import required_object
-from mirliton.api.errors import InvalidData, Locked
-from mirliton.api.identity import API_AUTH, is_shut
+from mirliton.api.errors import InvalidData
+from mirliton.api.identity import API_AUTH
+from mirliton.api.letting_in import let_in
 from mirliton.api.resources.user_auth import facts
 from mirliton.api.routing import Route
-from mirliton.api.tokens import account_secret
 
 
 async def _login(context: Context) -> Answer:
@@ -22,11 +22,7 @@ async def _login(context: Context) -> Answer:
     if not conformed.ok:
         raise InvalidData(conformed.errors)
     account = await context.services.logins.account(conformed.document["api_key"], context.address)
-    if await is_shut(context.store, account):
-        raise Locked
-    context.services.logins.counted(API_AUTH)
-    token = await context.services.tokens.make(API_AUTH, account["_id"], None, account_secret(account))
-    context.log.info("logged_in", account_id=account["_id"], method=API_AUTH)
+    token = await let_in(context, account, None, API_AUTH)
     return Answer(facts(account, None), 201, auth_token=token)
 
 

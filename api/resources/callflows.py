@@ -10,6 +10,7 @@ from mirliton.actors.store.names import account_db
 from mirliton.api.context import Context
 from mirliton.api.documents import Documents
 from mirliton.api.resource import Resource
+from mirliton.api.taking import Thing
 from mirliton.api.unique import not_unique
 from mirliton.config import ValidationError
 from mirliton.config.validation import is_regex
@@ -56,11 +57,20 @@ def _texts(value: object) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, Iterable) else []
 
 
+def _things(doc: Document) -> list[Thing]:
+    return [
+        Thing(kind, value, (kind, index))
+        for kind in ("numbers", "patterns")
+        for index, value in enumerate(_texts(doc.get(kind)))
+    ]
+
+
 CALLFLOWS: Final = Resource(
     "callflows",
     id_name="callflow_id",
     type="callflow",
     checks=(_patterns_compile, _numbers_are_free),
+    things=_things,
 )
 
 ROUTES: Final = Documents(CALLFLOWS).routes(lists={"GET": "any"}, plain={"GET": "any"})

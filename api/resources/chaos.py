@@ -6,8 +6,11 @@
     GET supervision/chaos       how far the run has come, and the report of the last one
     DELETE supervision/chaos    stop it
 
-Only administrators of the master account may, only with the setting `chaos.enabled`, and each beginning and stop is
-audited. A run goes on when this server, or whoever began it, goes.
+    GET, PUT, DELETE supervision/chaos/outside      the same of OS processes, connections and services
+
+Only administrators of the master account may, only with the setting `chaos.enabled` (and `chaos.outside` for what is
+outside of nodes: see outside_chaos.py), and each beginning and stop is audited. A run goes on when this server, or
+whoever began it, goes.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from mirliton.api import audit
 from mirliton.api.context import Answer, Context
 from mirliton.api.documents import required_object
 from mirliton.api.errors import ApiFault, Busy, InvalidData, Unavailable
+from mirliton.api.outside_chaos import Begin, GetStatus, Halt, OutsideOff, ask_outside
 from mirliton.api.routing import Route
 from mirliton.config import ValidationError
 from mirliton.supervisors.chaos import (
@@ -62,6 +66,29 @@ async def _stop(context: Context) -> Answer:
     return Answer(await _asked(stop_chaos(context.services.node, _who(context))))
 
 
+async def _begin_outside(context: Context) -> Answer:
+    data, node = required_object(context), context.services.node
+    plan, seed, repeat = data.get("plan"), _seed(data), data.get("repeat")
+    dry_run = data.get("dry_run") is True
+    if not dry_run:
+        status = await _asked(ask_outside(node, GetStatus()))
+        if status["running"] is not None:
+            raise Busy("a run outside of nodes is under way")
+        named = plan.get("name") if isinstance(plan, dict) else None
+        await audit.note(context, "chaos_outside", plan=str(named)[:128], seed=seed)
+    begun = await _asked(ask_outside(node, Begin(plan, seed, repeat, _who(context), dry_run=dry_run)))
+    return Answer(begun, status=200 if dry_run else 201)
+
+
+async def _status_outside(context: Context) -> Answer:
+    return Answer(await _asked(ask_outside(context.services.node, GetStatus())))
+
+
+async def _stop_outside(context: Context) -> Answer:
+    await audit.note(context, "chaos_outside_stop")
+    return Answer(await _asked(ask_outside(context.services.node, Halt(_who(context)))))
+
+
 def _who(context: Context) -> str:
     return f"{context.who.account_id}/{context.who.owner_id}"
 
@@ -86,7 +113,13 @@ def _fault(error: ChaosFault) -> ApiFault:
         return InvalidData(
             ValidationError(("plan", *problem.where.split(".")), "invalid", str(problem)) for problem in error.problems
         )
-    return Unavailable(str(error), "chaos_off", "chaos is off") if isinstance(error, ChaosOff) else Busy(str(error))
+    off = isinstance(error, ChaosOff | OutsideOff)
+    return Unavailable(str(error), "chaos_off", "chaos is off") if off else Busy(str(error))
 
 
-ROUTES: Final = (Route("supervision/chaos", "supervision", {"GET": _status, "PUT": _begin, "DELETE": _stop}, "master"),)
+_OUTSIDE: Final = {"GET": _status_outside, "PUT": _begin_outside, "DELETE": _stop_outside}
+
+ROUTES: Final = (
+    Route("supervision/chaos", "supervision", {"GET": _status, "PUT": _begin, "DELETE": _stop}, "master"),
+    Route("supervision/chaos/outside", "supervision", _OUTSIDE, "master"),
+)

@@ -12,6 +12,7 @@ from mirliton.actors.store.names import account_db
 from mirliton.api.context import Context
 from mirliton.api.documents import Documents
 from mirliton.api.resource import Resource
+from mirliton.api.taking import sip_usernames
 from mirliton.api.unique import not_unique, taken_by
 from mirliton.config import ValidationError
 
@@ -35,7 +36,11 @@ async def _credentials_are_free(context: Context, doc: Document, stored: Documen
 
 
 CONNECTIVITY: Final = Resource(
-    "connectivity", id_name="connectivity_id", type="sys_info", checks=(_credentials_are_free,)
+    "connectivity",
+    id_name="connectivity_id",
+    type="sys_info",
+    checks=(_credentials_are_free,),
+    things=sip_usernames,
 )
 
 ROUTES: Final = Documents(CONNECTIVITY).routes()

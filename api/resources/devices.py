@@ -16,6 +16,7 @@ from mirliton.api.context import Answer, Context
 from mirliton.api.documents import Documents
 from mirliton.api.resource import Resource
 from mirliton.api.routing import Route
+from mirliton.api.taking import sip_usernames
 from mirliton.api.unique import not_unique, taken_by
 from mirliton.config import ValidationError
 from mirliton.ecallmgr.registrations import REGISTRAR
@@ -92,6 +93,7 @@ DEVICES: Final = Resource(
     finish=_leave_its_old_name,
     changed=_changed,
     checks=(_credentials_are_free, _realm_is_not_anothers),
+    things=sip_usernames,
     owned=True,
     plain_fields=frozenset({"call_forward", "do_not_disturb", "music_on_hold", "name", "ringtones", "timezone"}),
 )

@@ -10,22 +10,15 @@ from typing import Final
 
 from mirliton.api.buckets import LOGIN_COST
 from mirliton.api.context import Answer, Context
-from mirliton.api.errors import Locked
-from mirliton.api.identity import IP_AUTH, is_shut
+from mirliton.api.identity import IP_AUTH
+from mirliton.api.letting_in import let_in
 from mirliton.api.resources.user_auth import facts
 from mirliton.api.routing import Route
-from mirliton.api.tokens import account_secret, user_secret
 
 
 async def _login(context: Context) -> Answer:
     account, user = await context.services.logins.of_address(context.address)
-    if await is_shut(context.store, account):
-        raise Locked
-    secret = account_secret(account) if user is None else user_secret(user)
-    owner = None if user is None else str(user["_id"])
-    context.services.logins.counted(IP_AUTH)
-    token = await context.services.tokens.make(IP_AUTH, account["_id"], owner, secret, ip=context.address)
-    context.log.info("logged_in", account_id=account["_id"], owner_id=owner, method=IP_AUTH)
+    token = await let_in(context, account, user, IP_AUTH, ip=context.address)
     return Answer(facts(account, user), 201, auth_token=token)
 
 

@@ -1,7 +1,7 @@
-"""`lists`: lists of numbers, and their entries. Kazoo: cb_lists, without vcards and photos.
+"""`lists`: lists of numbers, and their entries. Kazoo: cb_lists.
 
     lists/{id}/entries            GET   PUT   DELETE, all of them
-    lists/{id}/entries/{entry}    GET   POST   PATCH   DELETE
+    lists/{id}/entries/{entry}    GET   POST   PATCH   DELETE; POST …/photo, GET …/vcard (`pictures.py`)
 
 With a list its entries go.
 """
@@ -15,6 +15,7 @@ from mirliton.actors.store.documents import is_deleted, soft_deleted
 from mirliton.actors.store.names import account_db
 from mirliton.api.context import Answer, Context
 from mirliton.api.documents import Documents
+from mirliton.api.pictures import card_route, photo_routes
 from mirliton.api.resource import Resource
 from mirliton.api.routing import Route
 
@@ -51,7 +52,12 @@ ENTRIES: Final = Resource(
 )
 DOCUMENTS: Final = Documents(LISTS)
 
+_ENTRIES: Final = Documents(ENTRIES)
+_ENTRY: Final = "accounts/{account_id}/lists/{list_id}/entries/{list_entry_id}"
+
 ROUTES: Final[tuple[Route, ...]] = (
     *DOCUMENTS.routes(lists={"GET": "any"}),
-    *Documents(ENTRIES).routes(lists={"GET": "any"}, clear=_clear),
+    *_ENTRIES.routes(lists={"GET": "any"}, clear=_clear),
+    photo_routes(_ENTRY, _ENTRIES, {}, ("POST",)),
+    card_route(_ENTRY, _ENTRIES, {}),
 )

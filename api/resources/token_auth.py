@@ -1,6 +1,6 @@
-"""`token_auth` and `auth/tokeninfo`: what a request's own token is good for. Kazoo: cb_token_auth, cb_auth.
+"""`token_auth`: what a request's own token is good for. Kazoo: cb_token_auth.
 
-GET token_auth       whose it is      GET auth/tokeninfo   its claims
+GET token_auth       whose it is
 DELETE token_auth    take it back: from now on no node accepts it
 """
 
@@ -20,11 +20,6 @@ async def _token(context: Context) -> Answer:
     return Answer({**facts(who.account, who.user), "method": who.claims.get("method")})
 
 
-async def _claims(context: Context) -> Answer:
-    shown = ("iss", "iat", "exp", "jti", "method", "account_id", "owner_id")
-    return Answer({name: value for name, value in context.who.claims.items() if name in shown})
-
-
 async def _revoke(context: Context) -> Answer:
     who = context.who
     if who.token is None:
@@ -34,7 +29,4 @@ async def _revoke(context: Context) -> Answer:
     return Answer({})
 
 
-ROUTES: Final = (
-    Route("token_auth", "token_auth", {"GET": _token, "DELETE": _revoke}, "token"),
-    Route("auth/tokeninfo", "auth", {"GET": _claims}, "token"),
-)
+ROUTES: Final = (Route("token_auth", "token_auth", {"GET": _token, "DELETE": _revoke}, "token"),)

@@ -5,7 +5,7 @@
 
 The link goes out as the mail `password_recovery` (teletype). Whether there is such a user is not told: the answer is
 the same either way. A reset id gives a token for the user, whose document says `require_password_update` until a
-password is set.
+password is set; a user who has a second factor must show a code of it with the reset id.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from mirliton.api import audit, recoveries
 from mirliton.api.buckets import LOGIN_COST
 from mirliton.api.context import Answer, Context
 from mirliton.api.documents import required_object
-from mirliton.api.errors import InvalidData, Locked
-from mirliton.api.identity import RECOVERY, is_shut, load_account, load_user
+from mirliton.api.errors import InvalidData
+from mirliton.api.identity import RECOVERY, USER_AUTH, is_shut, load_account, load_user
+from mirliton.api.letting_in import check, token_for
 from mirliton.api.logins import UserLogin
 from mirliton.api.resources.user_auth import accounts_named, facts
 from mirliton.api.routing import Route
-from mirliton.api.tokens import user_secret
 
 ANSWER_TIME = 0.3
 """Seconds until a request for a link is answered, whatever came of it."""
@@ -80,9 +80,10 @@ async def _reset(context: Context) -> Answer:
     if not conformed.ok:
         raise InvalidData(conformed.errors)
     services = context.services
-    account, user = await services.logins.by_reset_id(conformed.document["reset_id"], services.now(), context.address)
-    if await is_shut(context.store, account):
-        raise Locked
+    reset_id = conformed.document["reset_id"]
+    account, user = await services.logins.by_reset_id(reset_id, services.now(), context.address)
+    way = await check(context, account, user, USER_AUTH)
+    await recoveries.redeem(context.store, reset_id)
     account_id = str(account["_id"])
     await audit.note(context, "password_reset", account=account_id, user=str(user["_id"]))
 
@@ -90,8 +91,7 @@ async def _reset(context: Context) -> Answer:
         return {**doc, "require_password_update": True}
 
     user = await update(context.store, account_db(account_id), str(user["_id"]), change)
-    services.logins.counted(RECOVERY)
-    token = await services.tokens.make(RECOVERY, account_id, str(user["_id"]), user_secret(user))
+    token = await token_for(context, account, user, USER_AUTH, way, method=RECOVERY)
     return Answer(facts(account, user), 201, auth_token=token)
 
 

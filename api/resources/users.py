@@ -15,7 +15,9 @@ from mirliton.actors.store.names import account_db
 from mirliton.api.context import Context
 from mirliton.api.credentials import has_password, without_password
 from mirliton.api.documents import Documents
+from mirliton.api.pictures import card_route, photo_routes
 from mirliton.api.resource import Resource
+from mirliton.api.taking import Thing
 from mirliton.api.unique import not_unique, taken_by
 from mirliton.config import ValidationError
 
@@ -67,12 +69,18 @@ async def _username_is_free(context: Context, doc: Document, stored: Document | 
     return [not_unique(("username",), "is used by another user of this account", username)] if other else []
 
 
+def _things(doc: Document) -> list[Thing]:
+    username = doc.get("username")
+    return [Thing("username", username.lower(), ("username",))] if isinstance(username, str) else []
+
+
 USERS: Final = Resource(
     "users",
     id_name="user_id",
     type="user",
     prepare=_prepare,
     checks=(_username_is_free,),
+    things=_things,
     finish=_seal_password,
     plain_fields=frozenset(
         {
@@ -96,4 +104,11 @@ USERS: Final = Resource(
     ),
 )
 
-ROUTES: Final = Documents(USERS).routes(lists={"GET": "any"}, plain={"GET": "own", "POST": "own", "PATCH": "own"})
+DOCUMENTS: Final = Documents(USERS)
+_ONE: Final = "accounts/{account_id}/users/{user_id}"
+
+ROUTES: Final = (
+    *DOCUMENTS.routes(lists={"GET": "any"}, plain={"GET": "own", "POST": "own", "PATCH": "own"}),
+    photo_routes(_ONE, DOCUMENTS, {"GET": "own", "POST": "own", "DELETE": "own"}, ("GET", "POST", "DELETE")),
+    card_route(_ONE, DOCUMENTS, {"GET": "own"}),
+)

@@ -11,6 +11,7 @@ from mirliton.api.context import Answer, Context, Page, Raw, parameter
 from mirliton.api.documents import Documents
 from mirliton.api.resource import Resource
 from mirliton.api.tables import listed
+from mirliton.api.taking import Thing
 from mirliton.api.unique import not_unique, taken_by
 from mirliton.config import ValidationError
 
@@ -25,11 +26,17 @@ async def _mailbox_is_free(context: Context, doc: Document, stored: Document | N
     return [not_unique(("mailbox",), "is the number of another box of this account", mailbox)] if other else []
 
 
+def _things(doc: Document) -> list[Thing]:
+    mailbox = doc.get("mailbox")
+    return [Thing("mailbox", mailbox, ("mailbox",))] if isinstance(mailbox, str) else []
+
+
 VMBOXES: Final = Resource(
     "vmboxes",
     id_name="vmbox_id",
     type="vmbox",
     checks=(_mailbox_is_free,),
+    things=_things,
     owned=True,
     plain_fields=frozenset(
         {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mirliton.actors.account import AccountUsage, account_name
+from mirliton.actors.admission import AccountUsage, account_name
 from mirliton.actors.kapi.channels import QueryChannelsReq, QueryChannelsResp
-from mirliton.actors.switching import CHANNELS, executor_name
+from mirliton.actors.switching import CHANNELS, Incomplete, executor_name
 from mirliton.api.sup.commands import Answer, Sup, SupError, command
 
 _SUMMARY: Final = (
@@ -66,7 +66,9 @@ async def limits_details(sup: Sup, account_id: str) -> Answer:
 
 
 async def _channels(sup: Sup, switch: str = "") -> list[dict[str, Any]]:
-    answer: QueryChannelsResp = await sup.node.call(CHANNELS, QueryChannelsReq(fields="all"))
+    answer: QueryChannelsResp | Incomplete = await sup.node.call(CHANNELS, QueryChannelsReq(fields="all"))
+    if isinstance(answer, Incomplete):
+        raise SupError(f"nobody answers for the channels of {', '.join(answer.missing)} just now")
     channels: dict[str, Any] = dict(answer.channels)
     return [channel for channel in channels.values() if switch in ("", channel.get("node"))]
 

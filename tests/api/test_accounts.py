@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mirliton.actors.account import ReloadLimits, account_name
+from mirliton.actors.admission import ReloadLimits, account_name
 from mirliton.actors.store.names import account_db
 from mirliton.runtime.testing import Probe
 

@@ -135,3 +135,83 @@ async def test_a_table_for_spreadsheets(world, acme):
 async def test_a_file_name_does_not_break_out_of_its_header(world, acme):
     reply = await world.get(path(acme, '?accept=csv&file_name=a"b%0d%0ac.csv'), acme[1])
     assert reply.headers["Content-Disposition"] == "attachment; filename*=UTF-8''a_b__c.csv"
+
+
+async def a_call(world, acme, number, at, legs=2):
+    """The records of a call: its legs, the first first."""
+    interaction = {
+        "interaction_id": f"{gregorian(at)}-{number:08x}",
+        "interaction_time": gregorian(at),
+        "interaction_key": f"{number:08x}",
+    }
+    return [
+        await world.cdr(
+            acme[0],
+            f"call{number}-leg{leg}",
+            at=at + leg,
+            call_direction="inbound" if leg == 0 else "outbound",
+            hangup_cause="NORMAL_CLEARING" if number % 2 else "USER_BUSY",
+            duration_seconds=10,
+            billing_seconds=str(number),
+            **interaction,
+        )
+        for leg in range(legs)
+    ]
+
+
+class TestInteractions:
+    async def test_of_each_call_the_first_leg_is_listed_in_pages_over_months(self, world, acme):
+        calls = [await a_call(world, acme, n, NOW - n * DAY * 1.5, legs=1 + n % 3) for n in range(1, 18)]
+        firsts = [legs[0] for legs in calls]
+        for direction, wanted in (("", firsts), ("&ascending=true", firsts[::-1])):
+            seen, start = [], ""
+            while True:
+                reply = await world.get(path(acme, f"/interaction?page_size=4{direction}{start}"), acme[1])
+                assert reply.status == 200
+                seen += [row["id"] for row in reply.data]
+                assert len(reply.data) <= 4
+                if "next_start_key" not in reply.body:
+                    break
+                start = f"&start_key={reply.body['next_start_key']}"
+            assert seen == wanted
+
+    async def test_calls_are_filtered_by_their_first_leg(self, world, acme):
+        calls = [await a_call(world, acme, n, NOW - n * 60) for n in range(1, 10)]
+        reply = await world.get(path(acme, "/interaction?page_size=3&filter_hangup_cause=USER_BUSY"), acme[1])
+        assert [row["id"] for row in reply.data] == [calls[n][0] for n in (1, 3, 5)]
+
+    async def test_the_legs_of_a_call_come_in_order_by_its_id_or_by_a_record(self, world, acme):
+        legs = await a_call(world, acme, 7, NOW - 100, legs=3)
+        await a_call(world, acme, 8, NOW - 90)
+        for given in (f"{gregorian(NOW - 100)}-{7:08x}", legs[1]):
+            reply = await world.get(path(acme, f"/legs/{given}"), acme[1])
+            assert [row["id"] for row in reply.data] == legs
+
+    @pytest.mark.parametrize("id", ["nothing", "99999999999-abc", "00000000000-abc", "202613-x"])
+    async def test_a_call_that_is_not_there_is_not_found(self, world, acme, id):
+        assert (await world.get(path(acme, f"/legs/{id}"), acme[1])).status == 404
+
+    async def test_the_legs_of_others_are_not_there(self, world, acme):
+        legs = await a_call(world, acme, 7, NOW - 100)
+        other = await world.admin("other")
+        assert (await world.get(f"/accounts/{other[0]}/cdrs/legs/{legs[0]}", other[1])).status == 404
+
+    async def test_a_summary_counts_what_there_was(self, world, acme):
+        for n in (1, 2, 3):
+            await a_call(world, acme, n, NOW - n * DAY)
+        await world.cdr(acme[0], "odd", at=NOW, duration_seconds="many", billing_seconds=None)
+        reply = await world.get(path(acme, "/summary"), acme[1])
+        assert (reply.data["calls"], reply.data["duration_seconds"], reply.data["billing_seconds"]) == (7, 60, 12)
+        assert reply.data["direction"]["inbound"]["calls"] == 3
+        assert reply.data["direction"]["unknown"]["calls"] == 1
+        assert reply.data["hangup_cause"]["USER_BUSY"] == {
+            "calls": 2,
+            "duration_seconds": 20,
+            "billing_seconds": 4,
+        }
+
+    async def test_a_table_of_calls_comes_as_csv(self, world, acme):
+        legs = await a_call(world, acme, 7, NOW - 100)
+        reply = await world.get(path(acme, "/interaction?accept=csv"), acme[1])
+        [row] = csv.DictReader(io.StringIO(reply.raw.decode()))
+        assert row["id"] == legs[0]

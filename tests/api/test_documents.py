@@ -220,3 +220,21 @@ async def test_the_data_envelope_is_required(world, acme, envelope, body):
     reply = await world.put(f"/accounts/{account_id}/menus", None, token, envelope=envelope)
     assert reply.status == 400
     assert reply.data == body
+
+
+async def test_a_filter_may_name_several_values_as_json(world):
+    account_id, token = await world.admin("acme")
+    for name, flags in (("a", ["x"]), ("b", ["y"]), ("c", []), ("[a]", ["x", "y"])):
+        assert (await world.put(f"/accounts/{account_id}/menus", {"name": name, "flags": flags}, token)).status == 201
+
+    async def names(query):
+        return sorted(row["name"] for row in (await world.get(f"/accounts/{account_id}/menus?{query}", token)).data)
+
+    assert await names('filter_name=["a","c"]') == ["a", "c"]
+    assert await names('filter_not_name=["a","c"]') == ["[a]", "b"]
+    assert await names('filter_flags=["x","z"]') == ["[a]", "a"]
+    # What is no list in JSON is text.
+    assert await names("filter_name=[a]") == ["[a]"]
+    assert await names("filter_name=[]") == []
+    many = "[" + ",".join(["1"] * 51) + "]"
+    assert (await world.get(f"/accounts/{account_id}/menus?filter_name={many}", token)).status == 400

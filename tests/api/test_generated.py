@@ -33,6 +33,9 @@ KEPT = {
     ("DELETE", "token_auth"),
     ("PUT", "user_auth/recovery"),
     ("POST", "accounts/{account_id}/move"),
+    ("PUT", "accounts/{account_id}/auth"),
+    ("PUT", "accounts/{account_id}/users/{user_id}/auth"),
+    ("POST", "accounts/{account_id}/token_restrictions"),
 }
 """What would take those who ask away; tested elsewhere."""
 PROCESSES = {"channels", "registrations", "parked_calls", "sup", "supervision", "presence", "conferences", "queues"}

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
+from mirliton.api.attempts import Attempts
 from mirliton.api.routes import all_routes
 from mirliton.config import schema_names, validate
 
 LEFT_OUT = {
-    "auth": "OAuth providers and their links",
+    "auth": "providers elsewhere and their links",
     "clicktocall/{C2C_ID}/connect": "placing calls from a page",
     "clicktocall/{C2C_ID}/history": "placing calls from a page",
     "resources/jobs": "jobs",
@@ -29,18 +30,16 @@ LEFT_OUT = {
     "cdrs/interaction": "legs by the interaction they belong to",
     "cdrs/legs": "legs by the interaction they belong to",
     "cdrs/summary": "sums over records",
+    "presence/report": "which phones watch: each proxy knows",
     "agents/stats": "statistics of queues",
     "queues/stats": "statistics of queues",
     "PUT queues/eavesdrop": "listening to queues",
     "PUT queues/{QUEUE_ID}/eavesdrop": "listening to queues",
-    "users/{USER_ID}/photo": "pictures",
-    "users/{USER_ID}/vcard": "business cards",
-    "lists/{LIST_ID}/entries/{LIST_ENTRY_ID}/photo": "pictures",
-    "lists/{LIST_ID}/entries/{LIST_ENTRY_ID}/vcard": "business cards",
 }
 """What of our resources is not there, by the beginning of its path below the account, and what it is."""
 
 SAMPLES: dict[str, Any] = {
+    "allotments": {"toll_us": {"amount": 60, "cycle": "daily"}},
     "access_lists": {"order": "allow,deny", "cidrs": ["10.0.0.0/8"]},
     "accounts": {"name": "acme"},
     "blacklists": {"name": "pests", "numbers": {}},
@@ -57,6 +56,7 @@ SAMPLES: dict[str, Any] = {
     "media": {"name": "hello"},
     "menus": {"name": "main"},
     "metaflows": {"binding_digit": "*"},
+    "multi_factor": {"name": "codes", "enabled": True, "provider_name": "totp"},
     "rates": {"prefix": 1, "rate_cost": 1},
     "resources": {"name": "carrier", "gateways": []},
     "system_configs": {"default": {}},
@@ -75,6 +75,7 @@ STORED = {*SAMPLES} - {"queues"} | {
     "hotdesks",
     "ip_auth",
     "schemas",
+    "security",
     "token_auth",
     "user_auth",
     "phone_numbers",
@@ -171,6 +172,12 @@ class House:
             if self.method != "PUT":
                 await world.post(f"/system_configs/{category}", {"n@h": {}}, self.token)
             return category
+        if noun == "keys":
+            return (await world.get("/auth/keys", self.token)).data[0]
+        if noun == "attempts":
+            attempts = Attempts(world.store, world.node.clock.time, world.node.clock.now)
+            await attempts.note(before[1], "cb_user_auth", "failed", "wrong", "multi_factor")
+            return (await world.get(collection, self.token)).data[0]["id"]
         fixed = {"{NODE}": "n@h", "schemas": "users", "user_auth": self.token, "number": "14155550100"}
         if name in fixed or noun in fixed:
             return fixed.get(name) or fixed[noun]
@@ -231,6 +238,9 @@ async def house(world):
 
 
 MEANT = {
+    ("GET", "/accounts/{ACCOUNT_ID}/token_restrictions"): {404},  # an account has none unless it is given them
+    ("DELETE", "/accounts/{ACCOUNT_ID}/token_restrictions"): {404},
+    ("DELETE", "/accounts/{ACCOUNT_ID}/security"): {404},
     ("PUT", "/schemas/{SCHEMA_NAME}/validation"): {200},  # nothing is made
     ("PUT", "/accounts/{ACCOUNT_ID}/phone_numbers/collection"): {200},
     ("PUT", "/accounts/{ACCOUNT_ID}/phone_numbers/collection/activate"): {200},
@@ -243,7 +253,12 @@ MEANT = {
     ("GET", "/accounts/{ACCOUNT_ID}/conferences/{CONFERENCE_ID}/participants/{PARTICIPANT_ID}"): {404},
     ("PUT", "/accounts/{ACCOUNT_ID}/conferences/{CONFERENCE_ID}/participants/{PARTICIPANT_ID}"): {404},
     ("GET", "/accounts/{ACCOUNT_ID}/vmboxes/{VM_BOX_ID}/messages/raw"): {404},
+    ("GET", "/accounts/{ACCOUNT_ID}/users/{USER_ID}/photo"): {404},  # they have none
+    ("DELETE", "/accounts/{ACCOUNT_ID}/users/{USER_ID}/photo"): {404},
+    ("GET", "/accounts/{ACCOUNT_ID}/search"): {400},  # it must say what for
+    ("GET", "/accounts/{ACCOUNT_ID}/search/multi"): {400},
 }
+ENDS_TOKENS = {("DELETE", "/token_auth"), ("PUT", "/auth"), ("PUT", "/auth/keys/{KEY_ID}")}
 NOT_HERE = {"/auth/tokeninfo"}
 
 
@@ -253,13 +268,15 @@ async def test_each_path_of_kazoos_answers_as_kazoo_does(house, reference):
     for noun, method, path in kazoos(reference):
         if method not in OURS.get(shape_of(path), ()) or noun in ("sup",):
             continue
-        if path == "/token_auth" and method == "DELETE":
+        if (method, path) in ENDS_TOKENS:
             continue  # It would end the token that all are called with; tested elsewhere.
         filled = await house.path(method, path)
         data = await house.data(path, noun, filled) if needs_data(method, path) else None
         body, headers = None, {}
         if method == "POST" and path.endswith("/raw"):
             body, headers, data = b"RIFF", {"Content-Type": "audio/wav"}, None
+        if method == "POST" and path.endswith("/photo"):
+            body, headers, data = b"GIF89a", {"Content-Type": "image/gif"}, None
         reply = await world.ask(method, filled, data, token=house.token, body=body, headers=headers)
         called += 1
         allowed = MEANT.get((method, path), {201} if method == "PUT" else {200, 201})
@@ -268,7 +285,7 @@ async def test_each_path_of_kazoos_answers_as_kazoo_does(house, reference):
         if noun not in STORED or path.endswith("/devices/status"):
             allowed = allowed | {400, 404, 503}
         assert reply.status in allowed, (method, path, reply.status, reply.raw[:500])
-        if path.endswith("/raw") and method == "GET":
+        if path.endswith(("/raw", "/vcard")) and method == "GET":
             continue
         the_envelope_is_kazoos(reply, method, path)
         if reply.status < 300:

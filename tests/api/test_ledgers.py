@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from mirliton.actors import account
+from entity_home import an_entity_home
 from mirliton.actors.store import Month
 from mirliton.actors.store.server import STORE, StoreServer
 from mirliton.actors.switching import CHANNELS
-from mirliton.ecallmgr.channels import Channels
-from mirliton.supervisors import Supervisor, Tree, supervisor, worker
+from mirliton.ecallmgr.all_channels import AllChannels
+from mirliton.supervisors import Supervisor, Tree, worker
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ async def shop(world: Any, tmp_path: Any) -> Any:
     """A reseller and its customer: (world, the customer's id, the reseller's token, the customer's)."""
     parts = [
         worker(StoreServer, str(tmp_path / "store.db"), id="store", name=STORE, shutdown=10.0),
-        worker(Channels, (), name=CHANNELS),
-        supervisor(account.tree()),
+        worker(AllChannels, (), name=CHANNELS),
+        an_entity_home(),
     ]
     await world.node.start(Supervisor, Tree("one_for_one", parts))
     reseller, above = await world.admin("reseller")

@@ -144,7 +144,15 @@ def test_every_route_of_an_account_names_it():
         assert set(route.plain) <= set(route.methods), route.shape
 
 
-OURS = ("supervision", "sup/", "openapi.json", "docs", "hangups", "accounts/{account_id}/hangups")
+OURS = (
+    "supervision",
+    "sup/",
+    "openapi.json",
+    "docs",
+    "hangups",
+    "accounts/{account_id}/hangups",
+    "accounts/{account_id}/users/{user_id}/multi_factor",
+)
 """`sup/` takes a function's arguments as segments, as Kazoo does without saying so."""
 
 

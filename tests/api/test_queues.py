@@ -2,14 +2,16 @@
 
 import pytest
 
+from entity_home import an_entity_home
 from mirliton.actors.agent import Agent
+from mirliton.actors.entity_server import ENTITY_SERVER
 from mirliton.actors.kapi.channels import QueryAccountChannelsResp
-from mirliton.actors.queueing import ACDC, ReloadAgent, ReloadQueue, agent_name, queue_name
+from mirliton.actors.queueing import ReloadAgent, ReloadQueue, agent_name, queue_name
 from mirliton.actors.store.server import STORE, StoreServer
 from mirliton.actors.switching import CHANNELS
 from mirliton.runtime.testing import Probe
-from mirliton.supervisors import Supervisor
-from mirliton.whapps.acdc import app as acdc
+from mirliton.supervisors import Supervisor, Tree
+from scene import eventually
 
 
 @pytest.fixture
@@ -20,10 +22,10 @@ async def acme(world):
 
 @pytest.fixture
 async def centre(world, acme, tmp_path):
-    """The acdc application beside the API, on the same store."""
+    """Queues and agents beside the API, on the same store."""
     await Probe.start(world.node, name=CHANNELS, answer=lambda request: QueryAccountChannelsResp(()))
     await world.node.start(StoreServer, str(tmp_path / "store.db"), name=STORE)
-    await world.node.start(Supervisor, acdc.tree())
+    await world.node.start(Supervisor, Tree("one_for_one", [an_entity_home()], intensity=5, period=10.0))
     return acme
 
 
@@ -90,8 +92,13 @@ async def test_what_an_agent_was_told_outlives_its_process(world, centre):
     assert isinstance(cell.actor, Agent)
     world.node.exit(cell.pid, "kill")
     assert (await world.get(one, token)).data["status"] == "paused"
-    world.node.exit(world.node.whereis(acdc.tree().name), "kill")
-    assert (await world.get(one, token)).data["status"] == "paused"
+    world.node.exit(world.node.whereis(ENTITY_SERVER), "kill")
+
+    async def is_paused():
+        reply = await world.get(one, token)
+        return reply.status == 200 and reply.data["status"] == "paused"
+
+    assert await eventually(is_paused, 10.0)
 
 
 async def test_an_agent_joins_a_queue_and_leaves_it(world, centre):
@@ -106,8 +113,8 @@ async def test_an_agent_joins_a_queue_and_leaves_it(world, centre):
     assert (await world.post(one, {"action": "login", "queue_id": "nothing"}, token)).status == 404
 
 
-async def test_nobody_answers_where_acdc_is_not(world, acme):
+async def test_nobody_answers_where_there_is_no_way_to_agents(world, acme):
     account_id, path, token = acme
     ada = await world.user(account_id, "ada", "user")
     reply = await world.post(f"{path}/agents/{ada}/status", {"status": "login"}, token)
-    assert (reply.status, world.node.whereis(ACDC)) == (503, None)
+    assert reply.status == 503

@@ -3,6 +3,7 @@
 import asyncio
 from urllib.parse import parse_qs, urlsplit
 
+import pyotp
 import pytest
 
 from mirliton.actors.mailing import SPOOL
@@ -107,3 +108,18 @@ async def test_a_disabled_user_gets_no_link(house):
     await house.store.put(account_db(house.acme), {**doc, "enabled": False})
     assert (await asked(house)).status == 200
     assert await mails(house) == []
+
+
+async def test_a_link_is_no_way_around_the_second_factor_and_waits_for_it(house):
+    token = await house.login(house.acme, "ada")
+    path = f"/accounts/{house.acme}/users/{house.ada}/multi_factor"
+    secret = (await house.put(path, {}, token)).data["secret"]
+    now = int(house.node.clock.time())
+    first, second = pyotp.TOTP(secret).at(now), pyotp.TOTP(secret).at(now + 30)
+    assert (await house.post(path, {"multi_factor_response": first}, token)).status == 200
+    given = {"reset_id": await reset_id(house)}
+    asked_for = await house.post("/user_auth/recovery", given)
+    assert (asked_for.status, asked_for.data["multi_factor_request"]["provider_name"]) == (401, "totp")
+    assert (await house.post("/user_auth/recovery", {**given, "multi_factor_response": first})).status == 401
+    assert (await house.post("/user_auth/recovery", {**given, "multi_factor_response": second})).status == 201
+    assert (await house.post("/user_auth/recovery", {**given, "multi_factor_response": second})).status == 401

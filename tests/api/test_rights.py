@@ -103,7 +103,8 @@ async def test_the_master_is_told_that_an_account_does_not_exist(family):
 
 
 async def test_the_account_its_ancestors_and_the_master_have_power_over_it(family):
-    for shape, method in ACCOUNT_ROUTES:
+    # Another reseller changes who may do what, so that comes last.
+    for shape, method in sorted(ACCOUNT_ROUTES, key=lambda each: each[0].endswith("/reseller")):
         if method == "DELETE" and shape == "accounts/{account_id}":
             continue  # It would take the account away.
         for who in ("child", "parent", "master"):
@@ -133,6 +134,8 @@ async def test_a_plain_user_may_see_themselves_and_what_is_below(family):
     for shape in shapes:
         # Nobody runs the channel table here.
         wanted = 503 if shape.endswith("/channels") else 200
+        if shape.endswith("/photo"):
+            wanted = 404  # They have none.
         assert await status(family, shape, "GET", "plain", user_id=family.user_id) == wanted, shape
 
 

@@ -87,3 +87,77 @@ def test_what_cannot_be_done_is_one_line(folder, capsys, arguments, complaint):
     assert complaint in told
     assert "secret" not in told
     assert "Traceback" not in told
+
+
+DEVICES = "account/ab/cd/" + "e" * 28
+OLD, NEW = "old:" + "o" * 32, "new:" + "n" * 32
+
+
+def kept_password(path: Path) -> str:
+    async def read_one() -> str:
+        async with opened(SqliteStore(path)) as store:
+            return (await store.get(DEVICES, "d"))["sip"]["password"]
+
+    return asyncio.run(read_one())
+
+
+def test_secrets_are_encrypted_anew_after_keys_were_changed_and_can_be_taken_elsewhere(folder, capsys, monkeypatch):
+    async def furnish_plain() -> None:
+        async with opened(SqliteStore(folder / "from.db")) as store:
+            await store.create_database(DEVICES)
+            await store.put(DEVICES, {"_id": "d", "pvt_type": "device", "sip": {"password": "hunter2"}})
+
+    asyncio.run(furnish_plain())
+    monkeypatch.setenv("MIRLITON_STORE_KEYS", OLD)
+    assert main(["db", "reencrypt", "sqlite:from.db"]) == 0
+    assert "1 documents with secrets, 1 written anew" in capsys.readouterr().out
+    assert kept_password(folder / "from.db").startswith("sealed:1:old:")
+    monkeypatch.setenv("MIRLITON_STORE_KEYS", f"{NEW} {OLD}")
+    assert main(["db", "reencrypt", "sqlite:from.db"]) == 0
+    assert kept_password(folder / "from.db").startswith("sealed:1:new:")
+    monkeypatch.setenv("MIRLITON_STORE_KEYS", OLD)
+    assert main(["db", "reencrypt", "sqlite:from.db"]) == os.EX_DATAERR
+    assert f"no key opens what {DEVICES} d holds" in capsys.readouterr().out
+    monkeypatch.setenv("MIRLITON_STORE_KEYS", NEW)
+    assert main(["db", "reencrypt", "sqlite:from.db", "--plain"]) == 0
+    assert kept_password(folder / "from.db") == "hunter2"
+
+
+def test_without_a_setting_the_key_is_in_a_file_beside_the_store(folder):
+    (folder / "var").mkdir()
+    assert main(["db", "copy", "sqlite:from.db", "configured"]) == 0
+    assert main(["db", "reencrypt", "configured"]) == 0
+    assert (folder / "var" / "mirliton.db.keys").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_store_is_looked_after(folder, capsys):
+    account = "account/ab/ab/" + "ab" * 14
+
+    async def prepare() -> None:
+        async with opened(SqliteStore("from.db")) as store:
+            await store.create_database(account)
+            gone = {"_id": "gone", "pvt_type": "device", "pvt_deleted": True, "pvt_modified": 63_000_000_000}
+            await store.put(account, gone)
+
+    asyncio.run(prepare())
+    assert main(["db", "months", "sqlite:from.db", "--month", "203001"]) == 0
+    assert "1 databases of 203001 made" in capsys.readouterr().out
+    assert main(["db", "months", "sqlite:from.db", "--month", "203013"]) != 0
+    assert main(["db", "purge", "sqlite:from.db", "--days", "30"]) == 0
+    assert "1 documents deleted for good" in capsys.readouterr().out
+    assert main(["db", "refresh", "sqlite:from.db"]) == 0
+    assert "views built" in capsys.readouterr().out
+    assert main(["db", "refresh", "sqlite:nowhere.db"]) != 0
+
+
+def test_the_last_backups_are_kept(folder, monkeypatch):
+    monkeypatch.setattr("mirliton.api.cli.db._moment", lambda: next(moments))
+    moments = iter(["20260101T000000Z", "20260102T000000Z", "20260103T000000Z"])
+    (folder / "backups").mkdir()
+    (folder / "backups" / "mirliton-mine.jsonl").write_text("not a backup")
+    for _ in range(3):
+        assert main(["db", "backup", "sqlite:from.db", "backups", "--keep", "2"]) == 0
+    kept = sorted(each.name for each in (folder / "backups").iterdir())
+    assert kept == ["mirliton-20260102T000000Z.jsonl", "mirliton-20260103T000000Z.jsonl", "mirliton-mine.jsonl"]
+    assert main(["db", "import", f"backups/{kept[1]}", "sqlite:back.db"]) == 0
+    assert asyncio.run(read(SqliteStore("back.db"))) == ({"n": 1}, b"text")

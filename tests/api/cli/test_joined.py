@@ -48,9 +48,12 @@ def test_a_node_of_a_cluster_with_all_applications_runs_what_a_lone_node_runs(tm
 
 
 def test_each_application_is_known_by_its_name(tmp_path: Path) -> None:
-    assert set(APPS) == {*joined.EVERYWHERE, *joined.ACTING, "api"}
+    assert set(APPS) == {*joined.EVERYWHERE, *joined.ACTING, "ecallmgr", "api"}
     own = services(joined.tree(settings(tmp_path, **CLUSTER, MIRLITON_NODE_APPS="cdr")))
-    assert own == {Name("service", key) for key in ("store", "cdr", "metrics", "cluster", "control", "chaos")}
+    assert own == {
+        Name("service", key)
+        for key in ("store", "store_follower", "entity_server", "cdr", "metrics", "cluster", "control", "chaos")
+    }
 
 
 def test_what_nodes_share_is_there(tmp_path: Path) -> None:
@@ -88,6 +91,7 @@ def test_certificates_that_cannot_be_used_are_told_before_anything_starts(tmp_pa
         ({"MIRLITON_AMQP_OLD_COOKIE": "what all nodes know"}, "amqp.old_cookie must differ from amqp.cookie"),
         ({"MIRLITON_AMQP_URI": "http://broker"}, "amqp.uri must be amqp(s)://user:password@host:port/vhost"),
         ({"MIRLITON_AMQP_CAFILE": "/nowhere"}, "amqp.cafile is '/nowhere', but must be a file"),
+        ({"MIRLITON_ENTITIES_LEASE": "5"}, "entities.lease is 5, but must be below amqp.heartbeat"),
         ({"MIRLITON_NODE_APPS": "callflow nonsense"}, "node.apps is 'callflow nonsense', but must be some of ecallmgr"),
     ],
 )
