@@ -6,9 +6,12 @@ COMPILED_TESTS ?= tests/runtime tests/supervisors
 # A file's tests stay in one process, so what they share is started once; 0 runs all in one.
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
+DURATION ?= 600
+RATE ?= 100
+SEED ?= 1
 FOLDERS := runtime supervisors actors ecallmgr whapps api config
 
-.PHONY: help setup services run test check format docs bench compiled test-compiled chaos conformance clean
+.PHONY: help setup services run test check format docs bench compiled test-compiled chaos trial conformance clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -62,6 +65,9 @@ bench: setup  ## Print the benchmark table
 
 chaos: setup  ## Kill a thousand actors under two hundred calls
 	$(BIN)/python -m pytest tests/chaos tests/test_a_call.py tests/runtime/transport/test_fuzz.py -m chaos
+
+trial: setup services  ## Five nodes under calls, something killed every 3 s (DURATION=600 RATE=100 SEED=1)
+	PYTHONPATH=tests/support $(BIN)/python -m trial --duration $(DURATION) --rate $(RATE) --seed $(SEED)
 
 conformance: setup  ## Run Thespian's own suite on our system base (some eight minutes)
 	PYTHONPATH=tests/conformance $(BIN)/python -m pytest -p thespian_on_mirliton --pyargs thespian.test -k mirlitonBase --timeout 120

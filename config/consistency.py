@@ -13,6 +13,8 @@ from mirliton.config.errors import SettingProblem
 from mirliton.config.settings import Settings
 
 SHORTEST_COOKIE: Final = 16
+LONGEST_NODE_NAME: Final = 255
+"""Characters: what a frame between nodes has room for."""
 """Characters: who sees what nodes say can try short ones out."""
 MAX_SOCKET_PATH: Final = 107
 """Bytes of a Unix socket's path that Linux can bind (sun_path, less its final zero)."""
@@ -28,6 +30,7 @@ def inconsistencies(settings: Settings, source: str) -> tuple[SettingProblem, ..
             _ports(settings),
             _switches(settings),
             _cluster(settings),
+            _zones(settings),
             _receiver(settings),
             _paths(settings),
             _database(settings),
@@ -92,10 +95,27 @@ def _cluster(settings: Settings) -> Iterator[_Problem]:
         yield "amqp.uri", "must begin with amqps:// where there are certificates", None
 
 
+def _zones(settings: Settings) -> Iterator[_Problem]:
+    zones = settings.zones
+    if not zones.name and zones.others:
+        yield "zones.name", "must be given when zones.others is", None
+    if zones.name and not settings.amqp.uri:
+        yield "amqp.uri", "must be given when zones.name is: it is the broker of that zone", None
+    if zones.name in zones.all_others:
+        yield "zones.others", "must not name the zone of the node itself", zones.name
+    if len(settings.node_name) > LONGEST_NODE_NAME:
+        yield "node.name", f"must be {LONGEST_NODE_NAME} characters with its zone at most", settings.node_name
+
+
 def _receiver(settings: Settings) -> Iterator[_Problem]:
     receiver = settings.leg_records
     if receiver.enabled and not receiver.password and not _is_loopback(receiver.host):
         yield "leg_records.password", "must be given when leg_records.host is not a loopback address", None
+    for section, path in (("leg_records", receiver.path), ("xml_curl", settings.xml_curl.path)):
+        if path.partition("/media")[0] == "" and path.removeprefix("/media")[:1] in ("", "/"):
+            yield f"{section}.path", "must not be below /media, where media are", repr(path)
+    if settings.xml_curl.path == receiver.path:
+        yield "xml_curl.path", "must differ from leg_records.path", repr(receiver.path)
 
 
 def _is_loopback(host: str) -> bool:
@@ -155,6 +175,10 @@ def _times(settings: Settings) -> Iterator[_Problem]:
     if node.stalled_handler < node.slow_handler:
         expectation = "must not be below node.slow_handler"
         yield "node.stalled_handler", expectation, f"{node.stalled_handler:g}"
+    if settings.amqp.uri and settings.entities.lease >= settings.amqp.heartbeat:
+        # The broker gives the shards of a silent node to another after one heartbeat at the earliest.
+        expectation = "must be below amqp.heartbeat"
+        yield "entities.lease", expectation, f"{settings.entities.lease:g}"
     if timeouts.switch_reconnect_first > timeouts.switch_reconnect_most:
         expectation = "must not exceed timeouts.switch_reconnect_most"
         yield "timeouts.switch_reconnect_first", expectation, f"{timeouts.switch_reconnect_first:g}"

@@ -17,7 +17,9 @@ from mirliton.config.errors import Step, ValidationError
 MAX_SHOWN: Final = 256
 """Characters of a value that are repeated in its error."""
 
-SECRETS: Final = frozenset({"password", "pin", "record_pin", "api_key", "credentials"})
+SECRETS: Final = frozenset(
+    {"password", "pin", "record_pin", "api_key", "credentials", "auth_password", "multi_factor_response"}
+)
 """Fields whose values are never repeated in an error: errors are logged and shown on screens."""
 
 

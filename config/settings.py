@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from mirliton.config.secret import Secret
 
-APPS: Final = ("ecallmgr", "callflow", "cdr", "stepswitch", "hotornot", "acdc", "teletype", "hangups", "api")
+APPS: Final = ("ecallmgr", "callflow", "cdr", "stepswitch", "hotornot", "acdc", "teletype", "hangups", "tasks", "api")
 """The applications that a node can run."""
 _APP: Final = f"({'|'.join(APPS)})"
 DEFAULT_SOCKET: Final = Path("control.sock")
@@ -131,6 +131,36 @@ class AmqpSettings:
         return tuple(self.uri.reveal().split())
 
 
+_ZONE: Final = r"[a-z0-9_-]{1,64}"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSettings:
+    """Places with a broker of their own, and the one of this node. (Kazoo: `[zone] name, amqp_uri`.)"""
+
+    name: str = _setting("", pattern=f"({_ZONE})?", wording="must be small letters, digits, '_' or '-'")
+    """Of this node's own, whose broker `amqp.uri` is; it is added to the node's name. Empty: there are no zones."""
+    others: Secret = field(
+        default=Secret(""),
+        metadata={
+            "bounds": Bounds(
+                pattern=rf"({_ZONE}={_AMQP_URI}( +{_ZONE}={_AMQP_URI}){{0,63}})?",
+                wording="must be zone=amqp(s)://user:password@host:port/vhost, or several with spaces between",
+            )
+        },
+    )
+    """The brokers of the others; a zone with several stands there several times. A secret, since it holds passwords."""
+
+    @property
+    def all_others(self) -> dict[str, tuple[str, ...]]:
+        """The URIs of each other zone."""
+        found: dict[str, tuple[str, ...]] = {}
+        for entry in self.others.reveal().split():
+            zone, _, uri = entry.partition("=")
+            found[zone] = (*found.get(zone, ()), uri)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
     """The REST API (Crossbar)."""
@@ -187,6 +217,8 @@ class ChaosSettings:
 
     enabled: bool = False
     """Whether it may be done at all. Without it there is no process that could."""
+    outside: str = ""
+    """A TOML file: which host's programs, proxies and services plans over the API may trouble; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +237,17 @@ class StoreSettings:
     """CouchDB's hosts in the order in which they are preferred; the next is asked when one is away."""
     user: str = _setting("", pattern=r"[^:\x00-\x1f\x7f]{0,128}", wording="must not hold a colon")
     password: Secret = field(default=Secret(""))
+    keys: Secret = field(
+        default=Secret(""),
+        metadata={
+            "bounds": Bounds(
+                pattern=r"([a-z0-9]{1,16}:\S{32,}( +|$))*",
+                wording="must be id:key, or several with spaces between, of 32 characters or more",
+            )
+        },
+    )
+    """Encrypt the secrets that must stay readable, such as SIP passwords; the same on all nodes. The first encrypts,
+    all decrypt. Empty: SQLite has one in a file beside it, made when there is none; CouchDB has none, all is plain."""
     pool: int = _setting(32, low=1, high=1000, unit="connections")
     """Connections to CouchDB from one node."""
 
@@ -271,6 +314,27 @@ class LegRecordSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class XmlCurlSettings:
+    """What switches may look up (mod_xml_curl), at the receiver of leg records and with its credentials."""
+
+    enabled: bool = True
+    """Whether anything is answered; a switch asks only when it is told to (config/freeswitch)."""
+    path: str = _setting("/fetch", pattern=r"/[A-Za-z0-9._~/-]{0,127}", wording="must be a path like /name")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """Media that are no files of the switch."""
+
+    speaker: str = _setting("espeak-ng", pattern=r"[A-Za-z0-9_./+-]{0,128}", wording="must be a program's name or path")
+    """What speaks texts; empty: only the switch does. It takes espeak-ng's arguments `-v VOICE -w FILE --stdin`."""
+    spoken: Path = field(default=Path("spoken"))
+    """The folder of what was spoken; relative to `node.state_dir`."""
+    spoken_most: int = _setting(256 * 1024 * 1024, low=1024 * 1024, high=1024**4, unit="bytes")
+    """How much is kept there; what has not been heard for longest makes room."""
+
+
+@dataclass(frozen=True, slots=True)
 class SmtpSettings:
     """The mail server. Names and defaults are Kazoo's (`system_config/smtp_client`), except that there is no relay."""
 
@@ -323,6 +387,8 @@ class EcallmgrSettings:
     expires_deviation_time: float = _seconds(180.0, 0, 3600)
     """How much longer a registration is believed than it asked for."""
     user_cache_time: float = _seconds(3600.0, 0, 86400)
+    fetch_timeout: float = _seconds(2.6, 0.1, 60)
+    """How long a switch waits for what it looks up; where a call goes has `timeouts.route`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +397,8 @@ class LimitSettings:
 
     calls: int = _setting(2000, low=1, high=1_000_000, unit="calls")
     """Calls at once; beyond them new ones are refused with 503 and Retry-After."""
+    call_delay: float = _seconds(0.2, 0.01, 60)
+    """What a channel table may take to answer; where it takes longer for a second new calls are refused with 503."""
     mailbox: int = _setting(10_000, low=16, high=10_000_000, unit="messages")
     """Messages waiting for one process, where its mailbox is bounded and says nothing else."""
     dossiers: int = _setting(1000, low=1, high=1_000_000, unit="dossiers")
@@ -364,6 +432,20 @@ class TimeoutSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EntitySettings:
+    """Accounts, ledgers, conferences, queues and agents: each lives on one node of the cluster at a time."""
+
+    shards: int = _setting(64, low=1, high=4096, unit="shards")
+    """Into how many parts they are divided among the nodes: the same on all nodes, and for the life of the store."""
+    lease: float = _seconds(3.0, 1, 60)
+    """A node of whose broker nothing is heard for so long drops its entities; shorter than `amqp.heartbeat`."""
+    give_back: float = _seconds(5.0, 0.5, 60)
+    """How long an orderly hand-over of a part may take."""
+    park_for: float = _seconds(10.0, 1, 600)
+    """How long a message waits for an entity that no node has."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingSettings:
     """The log, on standard error."""
 
@@ -377,6 +459,7 @@ class Settings:
 
     node: NodeSettings = field(default_factory=NodeSettings)
     amqp: AmqpSettings = field(default_factory=AmqpSettings)
+    zones: ZoneSettings = field(default_factory=ZoneSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     control: ControlSettings = field(default_factory=ControlSettings)
@@ -386,11 +469,14 @@ class Settings:
     simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
     edge: EdgeSettings = field(default_factory=EdgeSettings)
     leg_records: LegRecordSettings = field(default_factory=LegRecordSettings)
+    xml_curl: XmlCurlSettings = field(default_factory=XmlCurlSettings)
+    media: MediaSettings = field(default_factory=MediaSettings)
     smtp_client: SmtpSettings = field(default_factory=SmtpSettings)
     demo: DemoSettings = field(default_factory=DemoSettings)
     ecallmgr: EcallmgrSettings = field(default_factory=EcallmgrSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     timeouts: TimeoutSettings = field(default_factory=TimeoutSettings)
+    entities: EntitySettings = field(default_factory=EntitySettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
 
     @property
@@ -403,6 +489,11 @@ class Settings:
     def store_path(self) -> Path:
         """Where the store's file is, from the working directory."""
         return self.node.state_dir / self.store.path
+
+    @property
+    def node_name(self) -> str:
+        """What the node is called in its cluster, with its zone: `whapps1@host+east`."""
+        return f"{self.node.name}+{self.zones.name}" if self.zones.name else self.node.name
 
     @property
     def all_switches(self) -> tuple[SwitchSettings, ...]:

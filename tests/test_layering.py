@@ -143,7 +143,7 @@ def test_what_is_imported_from_outside_is_declared(root):
 def test_what_the_tests_import_from_outside_is_declared(root):
     files = sorted((root / "tests").rglob("*.py"))
     # A program that a test runs as a process imports its neighbours by their own names.
-    neighbours = {file.stem for file in files}
+    neighbours = {file.parent.name if file.name == "__init__.py" else file.stem for file in files}
     faults = foreign_faults(root, files, _declared(root, "dev", "bench"))
     assert [fault for fault in faults if fault.split("imports ")[1].split(",")[0] not in neighbours] == []
 

@@ -53,7 +53,11 @@ RESTARTS: Final = Work("processes:restarts", "floor_processes:restarts", "restar
 SUPERVISED: Final = Work("processes:supervised", "floor_processes:supervised", "supervised", 100_000, 200)
 TIMERS: Final = Work("timing:timers", "floor_processes:timers", "timers", 100_000, 200)
 PHONE_CALLS: Final = Work("phone_calls:through", None, None, 600, 6, once=True)
+IDLE_CALLS: Final = Work("phone_calls:idle", None, None, 1_000, 6, once=True)
+OVERLOAD: Final = Work("phone_calls:overload", None, None, 300, 6, once=True)
 REACTION: Final = Work("reaction:ours", "reaction:floor", None, 200, 3, once=True)
+
+REST: Final = Work("rest:ours", "rest:floor", None, 6_000, 100, once=True)
 
 NODES: Final = Work("nodes:through", "nodes:raw", None, 200_000, 500, once=True)
 """Needs a RabbitMQ to be installed. It stands beside aio-pika, which is the floor here."""
@@ -84,6 +88,14 @@ ROWS: Final = (
     Row("cancelling 100,000 timers", "timers/s", "more", TIMERS, "cancel"),
     Row("phone calls, routed, bridged, hung up, 2 records", "calls/s", "more", PHONE_CALLS, "rate"),
     Row("phone calls, CPU of the node", "ms/call", "less", PHONE_CALLS, "cpu"),
+    Row("phone call that is up, of 1,000", "bytes", "less", IDLE_CALLS, "bytes"),
+    Row("too many new calls: let in", "calls/s", "more", OVERLOAD, "admitted"),
+    Row("too many new calls: asked about", "calls/s", "more", OVERLOAD, "asked"),
+    Row("too many new calls: delay of the channel table, median", "ms", "less", OVERLOAD, "p50"),
+    Row("too many new calls: delay of the channel table, 99th percentile", "ms", "less", OVERLOAD, "p99"),
+    Row("REST, 64 clients, one write in ten requests", "requests/s", "more", REST, "rate"),
+    Row("REST, 64 clients, median", "ms", "less", REST, "p50"),
+    Row("REST, 64 clients, 99th percentile", "ms", "less", REST, "p99"),
     Row("new call to first command, median", "ms", "less", REACTION, "park_p50"),
     Row("new call to first command, 99th percentile", "ms", "less", REACTION, "park_p99"),
     Row("end of a command to the next, median", "ms", "less", REACTION, "next_p50"),

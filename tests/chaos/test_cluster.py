@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
 from broker import Broker, missing, running_broker
-from cluster_world import ClusterWorld, cluster_world
+from cluster_world import SWITCH, ClusterWorld, cluster_world
 from mirliton.api.cli.errors import CommandError
+from recorded_way import RecordedWay, recorded_ways
 
 pytestmark = [
     pytest.mark.chaos,
@@ -101,6 +102,73 @@ def test_a_stopped_ecallmgr_node_that_goes_on_finds_another_acting(world: Cluste
     whole(world)
     assert world.acting(API) == [other]
     finish(world, [*calls, *later], [*legs, *later_legs])
+
+
+@pytest.fixture
+def ways() -> Iterator[tuple[dict[str, RecordedWay], dict[str, RecordedWay]]]:
+    """Each ecallmgr node's way to the switch, and to the broker; made by `apart`."""
+    with recorded_ways() as made:
+        to_switch: dict[str, RecordedWay] = {}
+        to_broker: dict[str, RecordedWay] = {}
+        yield to_switch, to_broker
+        made += [*to_switch.values(), *to_broker.values()]
+
+
+@pytest.fixture
+def apart(
+    broker: Broker,
+    ways: tuple[dict[str, RecordedWay], dict[str, RecordedWay]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[ClusterWorld]:
+    """A world whose ecallmgr nodes reach switch and broker by ways of their own."""
+    to_switch, to_broker = ways
+
+    def own(node: str, at: Mapping[str, int]) -> Mapping[str, str]:
+        if node not in ECALLMGRS:
+            return {}
+        to_switch[node], to_broker[node] = RecordedWay(at[SWITCH]), RecordedWay(broker.port)
+        uri = broker.url.replace(f":{broker.port}", f":{to_broker[node].port}")
+        return {"MIRLITON_SIMULATOR_PORT": str(to_switch[node].port), "MIRLITON_AMQP_URI": uri}
+
+    with cluster_world(tmp_path_factory.mktemp("apart"), broker, NODES, own=own) as world:
+        world.wait(lambda: world.start(*NODES) is None, "the host supervisor")
+        whole(world)
+        yield world
+
+
+@pytest.mark.parametrize("how", ["stopped", "cut off from the broker"])
+def test_two_nodes_never_act_for_a_switch_at_the_same_time(
+    apart: ClusterWorld, ways: tuple[dict[str, RecordedWay], dict[str, RecordedWay]], how: str
+) -> None:
+    """The owner is stopped, or cut off in silence while its way to the switch stays, under calls that come and go; and
+    goes on when another has taken over. Nothing of it reaches the switch after the first word of the other."""
+    world, (to_switch, to_broker) = apart, ways
+    calls, legs = talking(world, 5)
+    going = [world.call(API, stays=1.0 + each) for each in range(12)]
+    [owner] = world.acting(API)
+    [other] = set(ECALLMGRS) - {owner}
+    before = len(to_switch[other].said)
+    began = time.monotonic()
+    if how == "stopped":
+        world.freeze(owner)
+    else:
+        to_broker[owner].cut()
+    world.wait(lambda: other in world.acting(API), "the other one acting")
+    assert time.monotonic() - began < 15.0  # 5 s where the machine has time
+    world.wait(lambda: set(legs) <= set(world.channels(API)), "the channel table")
+    if how == "stopped":
+        world.thaw(owner)
+    else:
+        to_broker[owner].heal()
+    whole(world)
+    assert world.acting(API) == [other]
+    time.sleep(2.0)
+    taken_over = to_switch[other].said[before]
+    assert began < taken_over
+    late = [at - taken_over for at in to_switch[owner].said if at > taken_over]
+    assert not late
+    finish(world, calls, legs)
+    world.wait(lambda: len(world.cdrs(API, going)) == len(going), "the records of calls that ended meanwhile")
 
 
 def test_a_stopped_whapps_node_that_goes_on_leaves_its_calls_to_the_newer_executors(world: ClusterWorld) -> None:

@@ -1,4 +1,4 @@
-"""Two hundred calls at once under a thousand kills that supervisors bear: no singleton more than five times in ten
+"""Hundreds of calls at once under a thousand kills that supervisors bear: no singleton more than five times in ten
 seconds, and no supervisor that all calls share gives up."""
 
 from __future__ import annotations
@@ -44,3 +44,13 @@ async def test_many_short_calls_of_all_kinds_under_kills(seed: int, tmp_path: Pa
     )
     say(f"seed {seed}: {outcome}")
     assert outcome.killed.total() >= 900
+
+
+async def test_five_hundred_calls_of_all_kinds_under_twenty_kills_a_second(
+    tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    outcome = await under_fire(
+        tmp_path, calls=500, kills=900, seed=5, placed_per_second=11, kills_per_second=20, speed=2.0, patience=90.0
+    )
+    say(str(outcome))
+    assert outcome.killed.total() >= 800

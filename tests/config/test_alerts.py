@@ -68,6 +68,8 @@ CASES: Final = {
     "MirlitonMessagesSetAside": Case(
         growing('mirliton_entity_set_aside_total{reason="deaths"}', "1"), {"reason": "deaths"}
     ),
+    "MirlitonShardsReconnect": Case(growing("mirliton_entity_connects_total", "1")),
+    "MirlitonEntityDeadLetters": Case(lasting("mirliton_entity_dead_letters", "2")),
     "MirlitonShardsUnowned": Case(lasting("mirliton_entity_shards_unowned", "3")),
     "MirlitonLeasesLost": Case(growing("mirliton_entity_lease_losses_total", "1")),
     "MirlitonNodeAlone": Case(lasting("mirliton_nodes_up", "0", "3")),
@@ -108,6 +110,9 @@ CASES: Final = {
     "MirlitonChannelsRepaired": Case(growing("mirliton_channels_repaired_total", "3")),
     "MirlitonRecordsWait": Case(lasting("mirliton_legs_unrecorded", "900", "4")),
     "MirlitonRecordsLeft": Case(growing("mirliton_records_left_total", "1")),
+    "MirlitonLookupsFail": Case(
+        growing('mirliton_lookups_total{section="dialplan",outcome="failed"}', "1"), {"section": "dialplan"}
+    ),
     "MirlitonCarriersFail": Case(
         {
             "mirliton_offnet_failures_total": ("0+10x60", "0+1x60"),
@@ -121,6 +126,7 @@ CASES: Final = {
         growing('mirliton_api_requests_total{resource="users",method="GET",status="5xx"}', "20")
         | growing('mirliton_api_requests_total{resource="users",method="GET",status="2xx"}', "100", "100"),
     ),
+    "MirlitonCallsRefused": Case(growing('mirliton_routes_overloaded_total{why="delay"}', "10"), {"why": "delay"}),
     "MirlitonApiTurnsAway": Case(growing("mirliton_api_turned_away_total", "60")),
     "MirlitonLoginsGuessed": Case(growing("mirliton_api_logins_failed_total", "60", "2")),
 }

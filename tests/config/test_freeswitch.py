@@ -8,6 +8,10 @@ import pytest
 
 from mirliton.config import Settings
 from mirliton.config.settings import LOOPBACK
+from mirliton.ecallmgr.plan import Surroundings
+from mirliton.ecallmgr.xml_curl.conference import CONTROLS, PROFILES, _parameters
+from mirliton.ecallmgr.xml_curl.dialplan import parked
+from mirliton.ecallmgr.xml_curl.document import Global
 
 FOLDER = Path(__file__).resolve().parents[2] / "config" / "freeswitch"
 FILES = sorted(FOLDER.rglob("*.xml"))
@@ -61,7 +65,8 @@ def test_the_root_includes_all_folders() -> None:
 
 def test_the_event_socket_lets_in_listed_addresses_with_a_password_that_is_not_the_known_one() -> None:
     socket = params("autoload_configs/event_socket.conf.xml")
-    assert socket["apply-inbound-acl"] == "mirliton_control"
+    assert socket["apply-inbound-acl"] == "$${mirliton_control}", "a list could be replaced by a lookup"
+    assert variables()["mirliton_control"] == "127.0.0.0/8"
     assert socket["password"] == "$${mirliton_password}"
     assert socket["stop-on-bind-error"] == "true"
     assert variables()["mirliton_password"] not in ("", "ClueCon")
@@ -69,13 +74,40 @@ def test_the_event_socket_lets_in_listed_addresses_with_a_password_that_is_not_t
     assert int(variables()["mirliton_listen_port"]) == 8021
 
 
-def test_both_access_lists_deny_what_they_do_not_name() -> None:
-    lists = {each.get("name"): each for each in parse("autoload_configs/acl.conf.xml").iter("list")}
-    assert set(lists) == {"mirliton_control", "mirliton_sip"}
-    for each in lists.values():
-        assert each.get("default") == "deny"
-        assert "0.0.0.0/0" not in {node.get("cidr") for node in each}
-    assert [node.get("cidr") for node in lists["mirliton_control"]] == ["127.0.0.0/8", "::1/128"]
+def test_the_access_list_denies_what_it_does_not_name() -> None:
+    (found,) = parse("autoload_configs/acl.conf.xml").iter("list")
+    assert (found.get("name"), found.get("default")) == ("mirliton_sip", "deny")
+    assert "0.0.0.0/0" not in {node.get("cidr") for node in found}
+
+
+def test_the_switch_looks_up_where_mirliton_answers_and_waits_longer_than_it_takes() -> None:
+    settings = Settings()
+    (gateway,) = [each for each in parse("autoload_configs/xml_curl.conf.xml").iter("param") if each.get("bindings")]
+    assert gateway.get("value") == "$${mirliton_lookups}"
+    assert set(str(gateway.get("bindings")).split("|")) == {"dialplan", "directory", "configuration"}
+    receiver = settings.leg_records
+    assert variables()["mirliton_lookups"] == f"http://{receiver.host}:{receiver.port}{settings.xml_curl.path}"
+    wait = float(params("autoload_configs/xml_curl.conf.xml")["timeout"])
+    assert wait >= max(settings.timeouts.route, settings.ecallmgr.fetch_timeout) + 1
+    modules = [each.get("module") for each in parse("autoload_configs/modules.conf.xml").iter("load")]
+    assert modules.index("mod_xml_curl") < modules.index("mod_sofia")
+
+
+def test_conferences_are_without_lookups_as_they_are_with_them() -> None:
+    found = parse("autoload_configs/conference.conf.xml")
+    around = Surroundings()
+    for profile in found.iter("profile"):
+        own = PROFILES[str(profile.get("name"))]
+        looked_up = {
+            name: f"$${{{value}}}" if isinstance(value, Global) else str(value)
+            for name, value in _parameters(own, around)
+        }
+        assert {each.get("name"): each.get("value") for each in profile} == looked_up
+    groups = {
+        group.get("name"): tuple((each.get("action"), each.get("digits")) for each in group)
+        for group in found.iter("group")
+    }
+    assert groups == CONTROLS
 
 
 def test_every_call_of_the_context_is_parked_and_survives_its_bridges() -> None:
@@ -88,14 +120,7 @@ def test_every_call_of_the_context_is_parked_and_survives_its_bridges() -> None:
     assert (park.get("application"), park.get("data")) == ("park", None)
     assert preset.get("application") == "multiset"
     values = dict(each.split("=", 1) for each in (preset.get("data") or "").split(" "))
-    assert values == {
-        "park_after_bridge": "true",
-        "hangup_after_bridge": "false",
-        "continue_on_fail": "true",
-        "sip_copy_custom_headers": "false",
-        "force_transfer_context": settings.freeswitch_context,
-        "export_vars": "sip_copy_custom_headers,force_transfer_context",
-    }
+    assert values == parked(settings.freeswitch_context), "a lookup that is not answered must leave the same call"
 
 
 def test_the_sip_profile_sends_its_calls_to_that_context_and_takes_digits_by_info() -> None:

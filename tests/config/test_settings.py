@@ -77,6 +77,7 @@ def test_kazoos_settings_have_kazoos_defaults(reference: Path) -> None:
         "max_timeout_for_node_restart": "max_timeout_for_node_restart",
         "max_channel_cleanup_timeout": "max_channel_cleanup_timeout_ms",
         "user_cache_time": "user_cache_time_in_ms",
+        "fetch_timeout": "fetch_timeout",
     }
     renamed = {"max_channel_uptime": "max_channel_uptime_s"}
     for key in set(ours) - {"sip_interface"}:

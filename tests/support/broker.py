@@ -69,7 +69,7 @@ class Broker:
                 [EPMD, "-address", "127.0.0.1", "-port", str(self._epmd_port)], stdout=output, stderr=output
             )
             self._process = subprocess.Popen(
-                [_server()], env=self._environment(), stdout=output, stderr=output, cwd=self.folder,
+                [server()], env=self._environment(), stdout=output, stderr=output, cwd=self.folder,
                 start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + START_TIMEOUT
@@ -145,10 +145,20 @@ def running_broker(folder: Path, *plugins: str, tls: bool = False) -> Iterator[B
         broker.kill()
 
 
-def _server() -> str:
+def server() -> str:
+    """The program that is the server."""
+    return _script(SERVER)
+
+
+def control() -> str:
+    """The program that asks it."""
+    return _script("rabbitmqctl")
+
+
+def _script(name: str) -> str:
     # Debian's wrapper insists on its own user; the script behind it runs as anybody.
-    script = Path("/usr/lib/rabbitmq/bin") / SERVER
-    return str(script) if script.exists() else SERVER
+    script = Path("/usr/lib/rabbitmq/bin") / name
+    return str(script) if script.exists() else name
 
 
 def _free_ports(count: int) -> list[int]:

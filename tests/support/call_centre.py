@@ -8,11 +8,9 @@ from typing import Any
 
 from mirliton.actors.kapi.acdc_agent import Login
 from mirliton.actors.queueing import (
-    ACDC,
     AgentIs,
     AskAgent,
     AskQueue,
-    EnsureAgent,
     QueueIs,
     agent_name,
     queue_name,
@@ -21,6 +19,7 @@ from mirliton.actors.store.documents import stamp
 from mirliton.actors.switching import call_name, executor_name
 from mirliton.ecallmgr.simulator.calls import RemoteCall
 from mirliton.runtime import Name
+from mirliton.supervisors.entities import entities_of
 from scene import PATIENCE, eventually
 from tenants import ALICE, BOB, CAROL, DAVE, DEMO, Person
 from watched_switch import Headers
@@ -66,9 +65,7 @@ class Centre:
 
     async def told(self, agent: Person, request: Any) -> AgentIs:
         """Ask an agent's actor something."""
-        name = await self.node.call(ACDC, EnsureAgent(DEMO.account_id, agent.user_id))
-        assert isinstance(name, Name), name
-        answer = await self.node.call(name, request)
+        answer = await self.node.call(agent_name(DEMO.account_id, agent.user_id), request)
         assert isinstance(answer, AgentIs), answer
         return answer
 
@@ -133,14 +130,21 @@ class Centre:
 
         assert await eventually(so_often, PATIENCE), f"{who.name} was rung {self.rung(who)} times"
 
-    async def is_stored(self, who: Person) -> None:
+    async def saved(self, who: Person) -> Any:
+        """What an agent has saved last; None while that is not written, or nothing."""
+        name, entities = agent_name(DEMO.account_id, who.user_id), entities_of(self.node)
+        assert entities is not None
+        [state] = await entities.saved([name])
+        slot = entities.slot(name)
+        return state if slot is None or slot.quiet else None
+
+    async def is_saved(self, who: Person) -> None:
         """What the agent's process knows is in the store."""
-        actor = self.actor(who)
 
-        async def stored() -> bool:
-            return not (actor.saving or actor.unsaved)
+        async def saved() -> bool:
+            return bool(await self.saved(who) == self.agent(who).document())
 
-        assert await eventually(stored, PATIENCE)
+        assert await eventually(saved, PATIENCE)
 
     @staticmethod
     async def a_moment(seconds: float) -> None:

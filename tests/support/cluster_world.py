@@ -23,26 +23,52 @@ from mirliton_run import MIRLITON, free_ports
 
 COOKIE: Final = "what all nodes of this cluster know"
 PATIENCE: Final = 60.0
+SWITCH: Final = "simulated"
+"""The first switch, which is named so by default."""
 ROLES: Final = {"ecallmgr": "ecallmgr", "api": "api", "switch": "simulator"}
 """By the beginning of a node's name; all others have the role whapps."""
+
+Own = Callable[[str, Mapping[str, int]], Mapping[str, str]]
+"""The settings of a node of its own, as environment variables; it is told of the switches' ports."""
 
 
 class ClusterWorld:
     """A host with its switch and nodes. What is killed stays dead until `start` is called for it."""
 
-    def __init__(self, folder: Path, broker: Broker, nodes: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: Broker,
+        nodes: Mapping[str, Sequence[str]],
+        switches: Sequence[str] = (SWITCH,),
+        own: Own = lambda node, at: {},
+    ) -> None:
         self.folder = folder
         self.broker = broker
         self.nodes = {name: tuple(apps) for name, apps in nodes.items()}
-        self.api_port, switch, records, *ports = free_ports(3 + len(nodes))
-        self.metrics = dict(zip(nodes, ports, strict=True))
+        self.switches = tuple(switches)
+        self.api_port, records, *ports = free_ports(2 + len(nodes) + len(switches))
+        self.metrics = dict(zip(nodes, ports, strict=False))
+        at = dict(zip(switches, ports[len(nodes) :], strict=True))
+        self._own = {name: own(name, at) for name in nodes}
         (folder / "mirliton.toml").write_text(
-            f"[simulator]\nport = {switch}\n[leg_records]\nport = {records}\n[api]\nport = {self.api_port}\n"
+            f"[simulator]\nport = {at[SWITCH]}\n[leg_records]\nport = {records}\n[api]\nport = {self.api_port}\n"
             "[timeouts]\nswitch_reconnect_first = 0.1\n"
             f'[amqp]\nuri = "{broker.url}"\ncookie = "{COOKIE}"\n'
+            + "".join(
+                f'[[switches]]\nname = "{name}"\nport = {port}\npassword = "ClueCon"\n'
+                for name, port in at.items()
+                if name != SWITCH
+            )
         )
+        for name, port in at.items():
+            (folder / f"{name}.toml").write_text(
+                f'[node]\nstate_dir = "{name}"\n[simulator]\nname = "{name}"\nport = {port}\n'
+                f"[leg_records]\nport = {records}\n"
+            )
         (folder / "host.toml").write_text(
-            '[defaults]\nrestart = "temporary"\nstall_timeout = 0\n[nodes.switch]\nrole = "simulator"\n'
+            '[defaults]\nrestart = "temporary"\nstall_timeout = 0\n'
+            + "".join(f'[nodes."{name}"]\nrole = "simulator"\nsettings = "{name}.toml"\n' for name in switches)
             + "".join(self._table(name, apps) for name, apps in self.nodes.items())
         )
         self._log = (folder / "host.log").open("wb")
@@ -51,8 +77,9 @@ class ClusterWorld:
     def _table(self, name: str, apps: Sequence[str]) -> str:
         role = ROLES.get(name.partition("@")[0].rstrip("0123456789"), "whapps")
         chosen = f"apps = {list(apps)}\n" if role == "whapps" else ""
-        port = f'environment = {{ MIRLITON_METRICS_PORT = "{self.metrics[name]}" }}\n'
-        return f'[nodes."{name}"]\nrole = "{role}"\n{chosen}{port}'
+        own = {"MIRLITON_METRICS_PORT": str(self.metrics[name]), **self._own[name]}
+        environment = ", ".join(f'{variable} = "{value}"' for variable, value in own.items())
+        return f'[nodes."{name}"]\nrole = "{role}"\n{chosen}environment = {{ {environment} }}\n'
 
     def _ask_host(self, do: str, **what: str) -> Any:
         answer = ask_host(self.folder / "var" / "host.sock", {"do": do, **what}, 20.0)
@@ -124,25 +151,26 @@ class ClusterWorld:
 
         self.wait(ready, f"{', '.join(nodes)} being ready")
 
-    def acting(self, node: str, app: str = "ecallmgr") -> list[str]:
-        return [name for name, card in self.cards(node).items() if app in card["acting"]]
+    def acting(self, node: str, switch: str = SWITCH) -> list[str]:
+        """The nodes that have the switch: one, unless something is wrong or it is being taken over."""
+        return [name for name, card in self.cards(node).items() if f"switch {switch}" in card["acting"]]
 
     def log(self) -> str:
         return (self.folder / "host.log").read_text()[-20_000:]
 
     # Calls
 
-    def call(self, node: str, number: str = "1001", *, stays: float | None = None) -> str:
+    def call(self, node: str, number: str = "1001", *, stays: float | None = None, switch: str = SWITCH) -> str:
         """Bob calls; he hangs up `stays` seconds after the answer. The leg's id."""
         script: list[dict[str, Any]] = [{"do": "await_answer"}]
         if stays is not None:
             script.append({"do": "hang_up", "after": stays})
         request = {"do": "call", "from": f"bob@{REALM}", "to": number, "name": "Bob", "context": "context_2"}
-        placed = self.simulator(node, {**request, "script": script})
+        placed = self.simulator(node, {**request, "script": script}, switch)
         return str(placed["uuid"])
 
-    def simulator(self, node: str, request: dict[str, Any]) -> Any:
-        return self.ask(node, "simulator", switch="simulated", request=request)
+    def simulator(self, node: str, request: dict[str, Any], switch: str = SWITCH) -> Any:
+        return self.ask(node, "simulator", switch=switch, request=request)
 
     def channels(self, node: str) -> dict[str, Any]:
         found: dict[str, Any] = self.ask(node, "channels")
@@ -172,9 +200,15 @@ class Rest:
 
 
 @contextlib.contextmanager
-def cluster_world(folder: Path, broker: Broker, nodes: Mapping[str, Sequence[str]]) -> Iterator[ClusterWorld]:
+def cluster_world(
+    folder: Path,
+    broker: Broker,
+    nodes: Mapping[str, Sequence[str]],
+    switches: Sequence[str] = (SWITCH,),
+    own: Own = lambda node, at: {},
+) -> Iterator[ClusterWorld]:
     """One whose processes do not outlive this block."""
-    world = ClusterWorld(folder, broker, nodes)
+    world = ClusterWorld(folder, broker, nodes, switches, own)
     try:
         yield world
     finally:

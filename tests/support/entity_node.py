@@ -8,13 +8,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from mirliton.actors.store import SqliteStore
 from mirliton.actors.store.entities import DocumentEntityStore
-from mirliton.runtime import Node, Reply
+from mirliton.runtime import CallError, Name, Node, Reply
 from mirliton.runtime.distribution import Distribution
 from mirliton.runtime.transport import Keyring
 from mirliton.runtime.transport.amqp import AmqpNetwork
@@ -30,7 +32,7 @@ LIFE: Final = 120.0
 
 
 class Tally(Entity):
-    """Counts, and writes each act down beside the store: under which epoch, by which OS process, what it came to."""
+    """Counts, and writes each act down beside the store: epoch, OS process, what it came to, when, which."""
 
     def init(self, key: str, state: Any) -> None:
         self.value = state or 0
@@ -49,12 +51,12 @@ class Tally(Entity):
             self.value += request
             self.save(self.value)
         with self.acts.open("a") as file:
-            file.write(f"{self.stamp.epoch} {os.getpid()} {self.value}\n")
+            file.write(f"{self.stamp.epoch} {os.getpid()} {self.value} {time.monotonic()} {self.key}\n")
 
 
 @contextlib.asynccontextmanager
 async def entities_on(
-    node: Node, url: str, folder: Path, *, hosts: bool, shards_url: str | None = None
+    node: Node, url: str | Sequence[str], folder: Path, *, hosts: bool, shards_url: str | None = None
 ) -> AsyncIterator[Entities]:
     """A node's part, opened."""
     store = SqliteStore(folder / "store.db")
@@ -74,14 +76,26 @@ async def entities_on(
 class EntityProcess:
     """The test's hand on such an OS process."""
 
-    def __init__(self, name: str, url: str, folder: Path, shards_url: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        folder: Path,
+        shards_url: str | None = None,
+        *,
+        life: float = LIFE,
+        busy: int = 0,
+        prefix: Sequence[str] = (),
+    ) -> None:
+        """`busy`: it adds to so many entities all the time, by itself. `prefix` is a command that runs a command, in a
+        network namespace say."""
         self.name = name
         # Not as a script: its classes would belong to another module, and be other classes.
         command = (
             f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import entity_node; entity_node.run()"
         )
         self._process = subprocess.Popen(
-            [sys.executable, "-c", command, name, url, str(folder), shards_url or url],
+            [*prefix, sys.executable, "-c", command, name, url, str(folder), shards_url or url, str(life), str(busy)],
             env={**os.environ, "TALLY_ACTS": str(folder / "acts")},
         )
 
@@ -121,13 +135,28 @@ def entity_processes(folder: Path, url: str, **urls: str | None) -> Iterator[dic
             process.kill()
 
 
-async def main(name: str, url: str, folder: str, shards_url: str) -> None:
+async def main(name: str, url: str, folder: str, shards_url: str, life: str, busy: str) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    async with Node(name) as node, entities_on(node, url, Path(folder), hosts=True, shards_url=shards_url):
+    async with (
+        Node(name) as node,
+        entities_on(node, url, Path(folder), hosts=True, shards_url=shards_url) as entities,
+        asyncio.TaskGroup() as group,
+    ):
+        working = [group.create_task(_add_for_ever(entities, f"busy {number}")) for number in range(int(busy))]
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), LIFE)
+            await asyncio.wait_for(stopped.wait(), float(life))
+        for task in working:
+            task.cancel()
+
+
+async def _add_for_ever(entities: Entities, key: str) -> None:
+    """An entity that is owned here has something to do, also when nobody else reaches this node."""
+    while True:
+        with contextlib.suppress(CallError):
+            await entities.call(Name("tally", key), 1, key=uuid.uuid4().hex, timeout=1.0)
+        await asyncio.sleep(0.02)
 
 
 def run() -> None:
-    asyncio.run(main(*sys.argv[1:5]))
+    asyncio.run(main(*sys.argv[1:7]))

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object], within: float = 20.0) -> None:
-    """Wait until the condition holds; raises TimeoutError after `within` real seconds."""
+async def until(condition: Callable[[], object], within: float = 20.0, every: float = 0.002) -> None:
+    """Wait until the condition holds, looking `every` so many seconds (0: at each turn of the loop); raises
+    TimeoutError after `within` real seconds."""
     ends = time.monotonic() + within
     while not condition():
         if time.monotonic() > ends:
             raise TimeoutError(f"not so within {within:g} s")
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(every)

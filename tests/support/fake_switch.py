@@ -30,7 +30,6 @@ from mirliton.actors.kapi.dialplan import (
     application_name,
 )
 from mirliton.actors.switching import (
-    CHANNELS,
     CHECKPOINT_VARIABLE,
     COMMAND_VARIABLE,
     DONE_VARIABLE,
@@ -46,6 +45,7 @@ from mirliton.actors.switching import (
     Snapshot,
     SwitchUnavailable,
     call_name,
+    channels_name,
     switch_name,
 )
 from mirliton.runtime import From, GenServer, NoReply, Reply, TimerFired, TimerRef
@@ -120,7 +120,7 @@ class FakeSwitch:
         if not self.silent:
             news = LegEvent(SWITCH, event, dict(self.variables), "run-1")
             self.node.send(call_name(LEG), news)
-            self.node.send(CHANNELS, news)
+            self.node.send(channels_name(SWITCH), news)
 
     # What is asked
 

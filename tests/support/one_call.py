@@ -11,13 +11,13 @@ from mirliton.actors.call import Call
 from mirliton.actors.kapi.dialplan import Command
 from mirliton.actors.kapi.route import RouteReq, RouteResp, RouteWin
 from mirliton.actors.switching import (
-    CHANNELS,
     ROUTER,
     Attach,
     CallInfo,
     CommandResult,
     Execute,
     call_name,
+    channels_name,
     executor_name,
 )
 from mirliton.runtime import CallError
@@ -43,7 +43,7 @@ class OneCall:
 
     async def start(self, *, cls: type = Call, call: bool = True) -> None:
         await self.switch.start()
-        self.channels = await Probe.start(self.node, name=CHANNELS)
+        self.channels = await Probe.start(self.node, name=channels_name(SWITCH))
         self.router = await Probe.start(self.node, name=ROUTER, answer=lambda request: self.route(request))
         if call:
             await self.start_call(cls)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from mirliton.actors.switching import (
-    CHANNELS,
     Dump,
     LegEvent,
     LegParked,
     Snapshot,
     SwitchUp,
+    channels_name,
     switch_name,
 )
 from mirliton.ecallmgr.connection import Connection, SwitchAddress
@@ -98,7 +98,7 @@ async def one_switch(*, speed: float = 20.0) -> AsyncIterator[OneSwitch]:
     files = open_files()
     async with SimulatedSwitch(speed=speed) as switch:
         async with Node("test@localhost", strict=True) as node:
-            channels = await Probe.start(node, name=CHANNELS)
+            channels = await Probe.start(node, name=channels_name("sim"))
             registrar = await Probe.start(node, name=REGISTRAR)
             yield OneSwitch(node, switch, channels, registrar)
         assert not node.strict_violations

@@ -31,6 +31,7 @@ CONTEXT: Final = "context_2"
 SWITCH: Final = "sim"
 PASSWORD: Final = "ClueCon"
 RECORDS: Final = "/leg-records"
+LOOKUPS: Final = "/fetch"
 _LOOK_EVERY: Final = 0.02
 
 
@@ -52,10 +53,14 @@ _chance = random.SystemRandom()
 _given: set[int] = set()
 
 
-def a_switch(http_port: int, speed: float) -> WatchedSwitch:
-    """A switch that posts its records to that port, and tries again soon when nobody takes them."""
-    url = f"http://127.0.0.1:{http_port}{RECORDS}"
-    return WatchedSwitch(speed=speed, cdr_url=url, cdr_delay=speed / 10, cdr_resend_every=speed / 4, heartbeat=0)
+def a_switch(http_port: int, speed: float, *, looks_up: bool = False) -> WatchedSwitch:
+    """A switch that posts its records to that port, and tries again soon when nobody takes them; one that looks up
+    there what calls do, or goes by its static dialplan."""
+    base = f"http://127.0.0.1:{http_port}"
+    url, lookup = f"{base}{RECORDS}", f"{base}{LOOKUPS}" if looks_up else None
+    return WatchedSwitch(
+        speed=speed, lookup_url=lookup, cdr_url=url, cdr_delay=speed / 10, cdr_resend_every=speed / 4, heartbeat=0
+    )
 
 
 def add_phones(switch: WatchedSwitch) -> None:

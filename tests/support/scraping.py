@@ -21,7 +21,6 @@ from mirliton.runtime.distribution import Distribution
 from mirliton.runtime.transport import Hub, Keyring
 from mirliton.supervisors import Supervisor, Tree, stop_supervisor, worker
 from mirliton.supervisors.chaos import ChaosRun, ProcessField, read_plan
-from mirliton.supervisors.entities import Entities, Entity, MemoryWorld, ShardHub
 from mirliton.supervisors.failover import failover
 from scene import PASSWORD, PATIENCE, SPEED, a_switch, eventually, free_port
 
@@ -69,7 +68,7 @@ async def scrape_of_a_troubled_node(folder: Path) -> dict[str, Metric]:
     """The metric families, by name, of a node with all its parts, a switch and a call; something happened to have each
     of them say something."""
     records = free_port()
-    async with a_switch(records, SPEED) as switch:
+    async with a_switch(records, SPEED, looks_up=True) as switch:
         settings = _settings(folder, switch.port, records)
         async with (
             Node("troubled@localhost", watchdog=Watchdog(slow=HELD / 2, stalled=HELD)) as node,
@@ -77,7 +76,6 @@ async def scrape_of_a_troubled_node(folder: Path) -> dict[str, Metric]:
         ):
             await node.start(Supervisor, tree(settings))
             await node.start(Supervisor, failover("ecallmgr", []))
-            await Entities(node, None, ShardHub(4).shards(), MemoryWorld(4).store(), {"trouble": Entity}).open()
             await _connected(node, settings)
             await switch.place_call("anybody", "nowhere", realm="nobody.test", context="context_2")
             await _cause_trouble(node)

@@ -25,6 +25,7 @@ from mirliton.actors.kapi.dialplan import (
     RecordCall,
     Say,
     Tones,
+    Tts,
 )
 from mirliton.actors.store import Conflict
 from mirliton.actors.store.client import StoreClient
@@ -158,6 +159,11 @@ class Channel:
             case Play(media_name=name, terminators=terminators):
                 self.variables.pop("playback_terminator_used", None)
                 pressed = self._pressed(name) if terminators or self._hangs_up(name) else ""
+                if pressed and pressed in (terminators or ()):
+                    self.variables["playback_terminator_used"] = pressed
+            case Tts(terminators=terminators):
+                self.variables.pop("playback_terminator_used", None)
+                pressed = self._pressed("tts")
                 if pressed and pressed in (terminators or ()):
                     self.variables["playback_terminator_used"] = pressed
             case Record(media_name=name):

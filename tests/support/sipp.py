@@ -161,6 +161,7 @@ def invite(user: str, realm: str, password: str, number: str = "2000", *, refuse
     digest = f"[authentication username={user} password={password}]"
     first = [
         _call("INVITE", uri, user, realm, 1, body=SDP),
+        expect(100, optional=True),
         expect(407, auth=True),
         _call("ACK", uri, user, realm, 1, branch="[branch-2]", peer=True),
         _call("INVITE", uri, user, realm, 2, more=digest, body=SDP),
@@ -182,8 +183,27 @@ def invite(user: str, realm: str, password: str, number: str = "2000", *, refuse
     )
 
 
-def switch(name: str, status: int = 200) -> str:
-    """A switch that answers a call, with its name in a header; or refuses it with a status."""
+def bare_invite(user: str, realm: str, number: str = "2000", *, refused: int | None = None) -> str:
+    """Call a number without a digest, and hang up when it is answered; or be `refused` with a status."""
+    uri = f"sip:{number}@{realm}"
+    first = [_call("INVITE", uri, user, realm, 1, body=SDP), expect(100, optional=True)]
+    if refused is not None:
+        return "\n".join([*first, expect(refused), _call("ACK", uri, user, realm, 1, branch="[branch-2]", peer=True)])
+    return "\n".join(
+        [
+            *first,
+            expect(180, optional=True),
+            '<recv response="200" rrs="true"></recv>',
+            _call("ACK", "[next_url]", user, realm, 1, more="[routes]", peer=True, to=uri),
+            '<pause milliseconds="50"/>',
+            _call("BYE", "[next_url]", user, realm, 2, more="[routes]", peer=True, to=uri),
+            expect(200),
+        ]
+    )
+
+
+def switch(name: str, status: int = 200, more: str = "") -> str:
+    """A switch that answers a call, with its name in a header; or refuses it with a status, and `more` headers."""
     reply = """SIP/2.0 {status} Fine
     [last_Via:]
     [last_From:]
@@ -202,7 +222,7 @@ def switch(name: str, status: int = 200) -> str:
         return f"<send><![CDATA[\n\n    {text}\n    ]]></send>"
 
     if status != 200:
-        return "\n".join(['<recv request="INVITE"></recv>', answer(status), '<recv request="ACK"></recv>'])
+        return "\n".join(['<recv request="INVITE"></recv>', answer(status, "", more), '<recv request="ACK"></recv>'])
     return "\n".join(
         [
             '<recv request="OPTIONS" optional="true" next="9"></recv>',

@@ -8,7 +8,7 @@ from typing import Any
 
 import sipp
 from kamailio import free_port
-from mirliton.actors.switching import SWITCH_NEWS, SwitchApi, SwitchDown, SwitchUp, switch_name
+from mirliton.actors.switching import DRAINS, SWITCH_NEWS, SwitchApi, SwitchDown, SwitchUp, switch_name
 from mirliton.runtime import GenServer, Node, Reply
 
 
@@ -22,6 +22,8 @@ class SaysWhereItIs(GenServer):
         assert isinstance(request, SwitchApi)
         if request.command == "global_getvar core_uuid":
             return Reply(f"run-{self.port}")
+        if request.command == DRAINS:
+            return Reply("")
         assert request.command == "sofia status profile sipinterface_1"
         return Reply(f"Name             \tsipinterface_1\nURL              \tsip:mod_sofia@127.0.0.1:{self.port}\n")
 
@@ -34,9 +36,10 @@ class Switch:
         self.port = free_port()
         self.sipp: sipp.Sipp | None = None
 
-    async def serve(self) -> None:
-        """Answer calls from now on."""
-        self.sipp = await sipp.start(self.folder, sipp.switch(self.name), port=self.port, calls=0, timeout=100)
+    async def serve(self, status: int = 200, more: str = "") -> None:
+        """Answer calls from now on; or refuse them with this status, and `more` headers, and answer no OPTIONS."""
+        scenario = sipp.switch(self.name, status, more)
+        self.sipp = await sipp.start(self.folder, scenario, port=self.port, calls=0, timeout=100)
 
     async def die(self) -> None:
         """Answer nothing more, without a word."""

@@ -6,14 +6,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mirliton.actors.account import ACCOUNTS, ACCOUNTS_SUPERVISOR, account_name
+from mirliton.actors.admission import account_name
+from mirliton.actors.entity_server import ENTITY_SERVER, PROCESSES
 from mirliton.actors.store.server import STORE
-from mirliton.actors.switching import CALLS, CDR, CHANNELS, ROUTER, call_name, executor_name, switch_name
+from mirliton.actors.switching import (
+    CDR,
+    CHANNELS,
+    ROUTER,
+    call_name,
+    calls_name,
+    channels_name,
+    executor_name,
+    switch_group,
+    switch_name,
+)
 from mirliton.ecallmgr.app import ECALLMGR, SWITCHES
 from mirliton.ecallmgr.registrations import REGISTRAR
 from mirliton.ecallmgr.switch_http import SWITCH_HTTP
 from mirliton.runtime import Name, Node, Pid
 from mirliton.supervisors.chaos import Pick
+from mirliton.supervisors.entities.messages import GATE
+from mirliton.supervisors.entities.starting import ENTITIES_SUPERVISOR
 from mirliton.whapps.callflow.listener import EXECUTORS
 from scene import SWITCH
 from tenants import TENANTS
@@ -76,9 +89,12 @@ OF_A_CALL: Final = (
 OF_ALL: Final = (
     Target("account", _accounts),
     Target("account_supervisor", _accounts, above=True),
-    Target("accounts_keeper", _one(ACCOUNTS)),
-    Target("accounts_supervisor", _one(ACCOUNTS_SUPERVISOR)),
-    Target("account_keeping_supervisor", _one(_supervisor("account_keeping"))),
+    Target("entities_supervisor", _one(ENTITIES_SUPERVISOR)),
+    Target("entities_gate", _one(GATE)),
+    Target("entities_tree", _one(ENTITIES_SUPERVISOR), above=True),
+    Target("entity_server", _one(ENTITY_SERVER)),
+    Target("entity_processes_supervisor", _one(PROCESSES)),
+    Target("entity_keeping_supervisor", _one(_supervisor("entity_keeping"))),
     Target("store", _one(STORE)),
     Target("cdr", _one(CDR)),
     Target("cdr_supervisor", _one(_supervisor("cdr"))),
@@ -87,8 +103,10 @@ OF_ALL: Final = (
     Target("callflow_supervisor", _one(_supervisor("callflow"))),
     Target("switch_http", _one(SWITCH_HTTP)),
     Target("registrar", _one(REGISTRAR)),
-    Target("channels", _one(CHANNELS)),
-    Target("calls_supervisor", _one(CALLS)),
+    Target("all_channels", _one(CHANNELS)),
+    Target("channels", _one(channels_name(SWITCH))),
+    Target("calls_supervisor", _one(calls_name(SWITCH))),
+    Target("switch_supervisor", _one(_supervisor(switch_group(SWITCH)))),
     Target("switches_supervisor", _one(SWITCHES)),
     Target("connection", _one(switch_name(SWITCH))),
     Target("ecallmgr_supervisor", _one(ECALLMGR)),

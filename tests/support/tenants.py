@@ -13,6 +13,7 @@ A second tenant may have one call at a time: 1001 tim, 1002 tom.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,12 +45,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Tenant:
-    """An account. `calls` is how many it may have at once, None for any number."""
+    """An account. `calls` is how many it may have at once, None for any number. A `whole` one has a ring group, a menu
+    and a mailbox."""
 
     account_id: str
     realm: str
     people: tuple[Person, ...]
     calls: int | None = None
+    whole: bool = False
 
     @property
     def db(self) -> str:
@@ -65,7 +68,7 @@ DAVE = Person("dave", "1004", NO_ANSWER, timeout=6)
 TIM = Person("tim", "1001", ANSWERS_SOON)
 TOM = Person("tom", "1002", ANSWERS_SOON)
 
-DEMO: Final = Tenant("a" * 32, "demo.test", (ALICE, BOB, CAROL, DAVE))
+DEMO: Final = Tenant("a" * 32, "demo.test", (ALICE, BOB, CAROL, DAVE), whole=True)
 TINY: Final = Tenant("b" * 32, "tiny.test", (TIM, TOM), calls=1)
 TENANTS: Final = (DEMO, TINY)
 
@@ -79,10 +82,10 @@ def rings(person: Person) -> dict[str, Any]:
     return {"module": "user", "data": {"id": person.user_id, "timeout": person.timeout}, "children": {}}
 
 
-async def move_in(store: Store) -> None:
-    """Write all tenants into an empty store."""
+async def move_in(store: Store, tenants: Sequence[Tenant] = TENANTS) -> None:
+    """Write these tenants into an empty store."""
     await store.create_database(ACCOUNTS)
-    for tenant in TENANTS:
+    for tenant in tenants:
         await store.create_database(tenant.db)
         account = {"_id": tenant.account_id, "name": tenant.realm, "realm": tenant.realm, "enabled": True}
         stamped = stamp(account, type="account", account_id=tenant.account_id)
@@ -114,12 +117,12 @@ def _documents(tenant: Tenant) -> list[Document]:
         ]
     if tenant.calls is not None:
         docs.append(made("limits", {"_id": "limits", "calls": tenant.calls}))
-    if tenant is DEMO:
-        docs += _more_of_demo(made, leads)
+    if tenant.whole:
+        docs += _more_of_a_whole_one(made, leads)
     return docs
 
 
-def _more_of_demo(made: Any, leads: Any) -> list[Document]:
+def _more_of_a_whole_one(made: Any, leads: Any) -> list[Document]:
     group = {
         "strategy": "simultaneous",
         "timeout": 20,

@@ -17,23 +17,26 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
-from mirliton.actors import account
-from mirliton.actors.account import AccountUsage, account_name
+from entity_home import an_entity_home
+from mirliton.actors.admission import AccountUsage, account_name
 from mirliton.actors.store.client import StoreClient
 from mirliton.actors.store.server import STORE, StoreServer
 from mirliton.ecallmgr import app as ecallmgr
 from mirliton.ecallmgr.connection import SwitchAddress
 from mirliton.ecallmgr.switch_http import Media, SwitchHttpAddress
 from mirliton.ecallmgr.translate import Surroundings
+from mirliton.ecallmgr.xml_curl.answering import LookupSettings
 from mirliton.runtime import Name, Node
 from mirliton.supervisors import Supervisor, Tree, supervisor, worker
 from mirliton.whapps.acdc import app as acdc
 from mirliton.whapps.callflow import app as callflow
+from mirliton.whapps.callflow.overload import Bounds
 from mirliton.whapps.cdr import app as cdr
-from mirliton.whapps.conference import app as conference
+from mirliton.whapps.media_mgr import app as media_mgr
 from mirliton.whapps.stepswitch import app as stepswitch
 from scene import (
     CONTEXT,
+    LOOKUPS,
     PASSWORD,
     PATIENCE,
     RECORDS,
@@ -50,25 +53,28 @@ from tenants import Tenant
 from watched_switch import WatchedSwitch
 from wholeness import Footprint, left_over, missing_children
 
+PATIENT: Final = Bounds(calls=1_000_000, delay=60.0)
+"""Lets every call in, however slow the machine."""
 ROOT: Final = Name("supervisor", "mirliton")
 
 
-def house(store: Path, switch_port: int, http_port: int) -> Tree:
-    """The tree of a node with one switch, shaped as `mirliton run` has it."""
+def house(store: Path, switch_port: int, http_port: int, bounds: Bounds = PATIENT) -> Tree:
+    """The tree of a node with one switch, shaped as `mirliton run` has it; beyond `bounds` new calls are refused."""
     secret = b"s" * 32
     media = Media(f"http://127.0.0.1:{http_port}", secret)
     switch = SwitchAddress(SWITCH, "127.0.0.1", switch_port, PASSWORD, reconnect_first=0.05, reconnect_most=0.5)
-    http = SwitchHttpAddress("127.0.0.1", http_port, RECORDS, "switch", "", secret)
+    lookups = LookupSettings(LOOKUPS, Surroundings(context=CONTEXT))
+    http = SwitchHttpAddress("127.0.0.1", http_port, RECORDS, "switch", "", secret, lookups=lookups)
     return Tree(
         "one_for_one",
         [
             worker(StoreServer, str(store), id="store", name=STORE, keep_mail=True, shutdown=10.0),
-            supervisor(account.tree()),
+            an_entity_home(),
             supervisor(cdr.tree()),
-            supervisor(callflow.tree(media)),
+            supervisor(callflow.tree(media, bounds)),
             supervisor(stepswitch.tree()),
             supervisor(acdc.tree()),
-            supervisor(conference.tree()),
+            supervisor(media_mgr.tree(media, None)),
             supervisor(ecallmgr.tree([switch], Surroundings(context=CONTEXT), http)),
         ],
         intensity=5,
@@ -126,14 +132,14 @@ class World(Scene):
 
 @contextlib.asynccontextmanager
 async def a_world(
-    folder: Path, *, speed: float = SPEED, strict: bool = True, name: str = "test"
+    folder: Path, *, speed: float = SPEED, strict: bool = True, name: str = "test", looks_up: bool = False
 ) -> AsyncIterator[World]:
     """Start everything in `folder`; at the end everything is stopped, in order."""
     store = folder / f"{name}.db"
     await furnish(store)
     http_port = free_port()
     async with (
-        a_switch(http_port, speed) as switch,
+        a_switch(http_port, speed, looks_up=looks_up) as switch,
         Node(f"{name}@localhost", strict=strict) as node,
     ):
         add_phones(switch)
